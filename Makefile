@@ -1,0 +1,53 @@
+# make demo   the two examples: a verdict each on the screen, and their reports
+# make test   every test
+# make check  lint, types, floors, schema
+# make bench  benchmarks          make docs   the documentation
+SHELL := /bin/sh
+PYTHON ?= python3
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench docs schema lock clean
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+.venv/.installed: requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing Poundlock and what it stands on into .venv ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+.venv/.installed-dev: requirements-dev.lock .venv/.installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+	@touch $@
+
+demo: .venv/.installed
+	@$(BIN)/poundlock run examples/zhejiang/plan.yaml --out build/demo/zhejiang
+	@$(BIN)/poundlock run examples/europe-2015/plan.yaml --out build/demo/europe-2015
+
+test: .venv/.installed-dev
+	$(BIN)/python -m pytest
+
+check: .venv/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/.installed-dev
+	$(BIN)/python benchmarks/contagion.py
+
+docs: .venv/.installed-dev
+	$(BIN)/python -m sphinx -W --keep-going -b html docs build/docs
+	@echo "Documentation: build/docs/index.html"
+
+schema: .venv/.installed
+	$(BIN)/poundlock schema > schema/plan.schema.json
+
+lock:
+	uv pip compile --no-emit-index-url --no-annotate --quiet -o requirements.lock pyproject.toml
+	uv pip compile --no-emit-index-url --no-annotate --quiet --group dev --group docs -c requirements.lock -o requirements-dev.lock pyproject.toml
+
+clean:
+	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,5 @@
+"""`python -m poundlock` is `poundlock`."""
+
+from poundlock.cli import main
+
+main()

@@ -1,0 +1,8 @@
+"""The desk: the verbs, and the one room that knows all the rooms below."""
+
+from poundlock.desk.assessment import Assessment
+from poundlock.desk.check import CheckedPlan, check
+from poundlock.desk.plan_file import PlanFile, plan_schema_text
+from poundlock.desk.run import run
+
+__all__ = ["Assessment", "CheckedPlan", "PlanFile", "check", "plan_schema_text", "run"]

@@ -1,0 +1,98 @@
+"""What a run leaves behind: records only, read by the figures, the report, the screen and the JSON form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from poundlock.contagion import Importance
+from poundlock.desk.plan_file import PlanFile
+from poundlock.evidence import Evidence
+from poundlock.pilots import Effect
+from poundlock.reading import InputFile
+from poundlock.risk import CapSearch, Estimate, Outcome
+from poundlock.risk.controls import Control
+from poundlock.rollout.gate import Verdict
+from poundlock.system import Reconstruction, System
+
+
+@dataclass(frozen=True)
+class World:
+    """One version of the system, simulated. id: 'today', 'before' or 'without'. estimates: by tolerance id; a tolerance on
+    what measures add is absent from the world without them. granted: joint loans on the books, money."""
+
+    id: str
+    label: str
+    system: System = field(repr=False)
+    outcome: Outcome = field(repr=False)
+    estimates: dict[str, Estimate]
+    granted: float
+
+
+@dataclass(frozen=True)
+class Search:
+    """The search over one control, and what it started from. wished: credit if nothing were capped, money."""
+
+    control: Control
+    today: float
+    result: CapSearch
+    wished: float
+
+
+@dataclass(frozen=True)
+class OutcomeStudy:
+    """One outcome of the pilot. effect: None when it could not be estimated (then `missing` says why).
+    units: names in the order of the estimate. dropped: donors left out for missing values, by name."""
+
+    id: str
+    evidence: Evidence
+    effect: Effect | None = field(repr=False)
+    periods: tuple[int, ...]
+    start: int
+    units: tuple[str, ...] = field(repr=False)
+    dropped: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class InequalityYear:
+    """Inequality between regions in one year; population-weighted, over regions with income in that year."""
+
+    year: int
+    gini: float
+    theil: float
+    regions: int
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Everything needed to do it again. inputs: every file with its digest; digest: over all of them."""
+
+    version: str
+    seed: int
+    scenarios: int
+    inputs: tuple[InputFile, ...]
+    digest: str
+    methods: tuple[tuple[str, str], ...]
+    convergence: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """The answer to a plan's question. worlds: today first. lifted: today's world with one limit
+    at a time as it was before. other_valuation: today's system valued the other way.
+    importance: of today's system, by institution."""
+
+    plan: PlanFile
+    verdict: Verdict
+    worlds: tuple[World, ...]
+    lifted: tuple[World, ...]
+    other_valuation: World
+    importance: Importance = field(repr=False)
+    searches: tuple[Search, ...]
+    studies: tuple[OutcomeStudy, ...]
+    inequality: tuple[InequalityYear, ...]
+    rebuilt: dict[str, Reconstruction] = field(repr=False)
+    provenance: Provenance
+
+    def world(self, name: str) -> World | None:
+        """The world of that id, or None when the plan has none."""
+        return next((w for w in self.worlds if w.id == name), None)

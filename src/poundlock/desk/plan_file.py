@@ -1,0 +1,65 @@
+"""The plan file: each room declares its own section; here they are put together."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from poundlock.measures import JointLending
+from poundlock.pilots import Pilot
+from poundlock.reading import Declared
+from poundlock.risk.controls import Control
+from poundlock.risk.scenarios import ScenarioModel
+from poundlock.rollout.plan import Gate, Stage, Tolerance
+from poundlock.system import SystemFiles
+
+Reason = Annotated[str, Field(min_length=10)]
+
+
+class LeftOut(Declared):
+    """Questions that this plan does not ask, each with the reason; the report shows them as not asked, never as passed."""
+
+    measures: Reason | None = None
+    """Why nothing is tried."""
+    pilot: Reason | None = None
+    """Why no effect is estimated."""
+
+
+class PlanFile(Declared):
+    """A Poundlock plan: what is tried, on which system, under which limits, judged by which evidence.
+
+    Paths are relative to the plan file. Shares are fractions (0.25), never per cent.
+    """
+
+    format: Literal[1]
+    """Version of this file format."""
+    title: Annotated[str, Field(min_length=1, max_length=120)]
+    question: Annotated[str, Field(min_length=1)]
+    """The decision that the verdict is for, as a question."""
+    system: SystemFiles
+    measures: tuple[JointLending, ...] = ()
+    """What is tried. Empty only with a reason under left_out."""
+    scenarios: ScenarioModel
+    tolerances: tuple[Tolerance, ...] = Field(min_length=1)
+    controls: tuple[Control, ...] = ()
+    pilot: Pilot | None = None
+    stages: tuple[Stage, ...] = ()
+    gates: tuple[Gate, ...] = Field(min_length=1)
+    left_out: LeftOut = LeftOut()
+
+
+def plan_schema() -> dict[str, Any]:
+    """JSON Schema of the plan file, for editors."""
+    schema = PlanFile.model_json_schema()
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Poundlock plan",
+        **{k: v for k, v in schema.items() if k != "title"},
+    }
+
+
+def plan_schema_text() -> str:
+    """The schema as it is kept in the repository: sorted keys, two spaces, final newline."""
+    return json.dumps(plan_schema(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"

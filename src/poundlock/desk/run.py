@@ -1,0 +1,129 @@
+"""The verb `run`: a checked plan through measuring and judging to one verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from poundlock.contagion import importance
+from poundlock.desk.assessment import Assessment, InequalityYear, OutcomeStudy, Provenance, Search, World
+from poundlock.desk.check import CheckedPlan, check
+from poundlock.desk.pilot_evidence import EFFECT_METHOD, inequality, inequality_evidence, study
+from poundlock.desk.risk_evidence import lifted_limits, search_evidence, searches, tolerance_evidence, worlds
+from poundlock.reading import combined_digest
+from poundlock.rollout.gate import (
+    Finding,
+    Verdict,
+    judge_control,
+    judge_effect,
+    judge_inequality,
+    judge_tolerance,
+    verdict,
+)
+from poundlock.rollout.plan import ControlGate, EffectGate, Gate, ToleranceGate
+from poundlock.version import VERSION
+
+Progress = Callable[[str, int], None]
+
+
+def run(plan: str | Path | CheckedPlan, progress: Progress | None = None) -> Assessment:
+    """Answer a plan's question. plan: path of a plan file, or what `check` returned. progress: called with the name of
+    a task and the number of scenarios that it has just finished. Raises ProblemsFound for a plan that does not check."""
+    checked = plan if isinstance(plan, CheckedPlan) else check(plan)
+    report = progress or (lambda task, done: None)
+    digest = combined_digest(checked.inputs)
+    found_worlds, other = worlds(checked, report)
+    base = next((w for w in found_worlds if w.id == "without"), found_worlds[0])
+    lifted = lifted_limits(checked, base, report)
+    found_searches = searches(checked, base, report)
+    studies: tuple[OutcomeStudy, ...] = ()
+    years: tuple[InequalityYear, ...] = ()
+    if checked.plan.pilot is not None and checked.panel is not None:
+        studies = tuple(
+            study(checked.plan.pilot, checked.panel, outcome, digest) for outcome in checked.plan.pilot.outcomes
+        )
+        years = inequality(checked.plan.pilot, checked.panel)
+    return Assessment(
+        plan=checked.plan,
+        verdict=_verdict(checked, found_worlds[0], other, found_searches, studies, years, digest),
+        worlds=found_worlds,
+        lifted=lifted,
+        other_valuation=other,
+        importance=importance(found_worlds[0].system, recovery=checked.plan.scenarios.recovery),
+        searches=found_searches,
+        studies=studies,
+        inequality=years,
+        rebuilt=checked.read.rebuilt,
+        provenance=_provenance(checked, (*found_worlds, *lifted), other, digest),
+    )
+
+
+def _verdict(
+    checked: CheckedPlan,
+    today: World,
+    other: World,
+    found: tuple[Search, ...],
+    studies: tuple[OutcomeStudy, ...],
+    years: tuple[InequalityYear, ...],
+    digest: str,
+) -> Verdict:
+    plan = checked.plan
+    tolerances = {t.id: t for t in plan.tolerances}
+    by_control = {s.control.id: s for s in found}
+    by_outcome = {s.id: s for s in studies}
+
+    def judge(gate: Gate) -> Finding:
+        if isinstance(gate, ToleranceGate):
+            tolerance = tolerances[gate.tolerance]
+            return judge_tolerance(gate, tolerance, tolerance_evidence(checked, tolerance, today, other, digest))
+        if isinstance(gate, ControlGate):
+            search = by_control[gate.control]
+            return judge_control(
+                gate, search_evidence(checked, search, digest), search.result.verdict, search.today, "of tier 1"
+            )
+        if isinstance(gate, EffectGate):
+            return judge_effect(gate, by_outcome[gate.outcome].evidence)
+        return judge_inequality(gate, inequality_evidence(gate, years, digest))
+
+    absent = []
+    if plan.left_out.measures:
+        absent.append(("What is tried, and can it be held?", plan.left_out.measures))
+    if plan.left_out.pilot:
+        absent.append(("Did it work, and for whom?", plan.left_out.pilot))
+    opens = next((stage.id for stage in plan.stages if stage.status == "planned"), "")
+    return verdict([judge(gate) for gate in plan.gates], absent, opens)
+
+
+def _provenance(checked: CheckedPlan, found: tuple[World, ...], other: World, digest: str) -> Provenance:
+    plan = checked.plan
+    methods = [
+        (
+            "Contagion",
+            f"{plan.scenarios.valuation} (gates) and {other.outcome.valuation}, greatest fixed point (Barucca et al. 2020)",
+        ),
+        (
+            "Scenarios",
+            "lognormal assets on common, regional and sector factors; Vasicek pool losses; plain Monte Carlo",
+        ),
+        (
+            "Tail",
+            "expected shortfall with fractional boundary draw, error by influence function; Wilson intervals for events",
+        ),
+    ]
+    if checked.read.rebuilt:
+        methods.append(("Network", "maximum entropy from totals, known blocks and known cells (Upper and Worms 2004)"))
+    if plan.pilot:
+        methods.append(("Effect", EFFECT_METHOD))
+        methods.append(("For whom", "population-weighted Gini and Theil between regions"))
+    runs = [(f"{w.label} ({w.outcome.valuation})", w.outcome) for w in (*found, other)]
+    convergence = [
+        (label, f"{'converged' if o.converged else 'NOT converged'}, at most {o.rounds} rounds, gap {o.gap:.1e}")
+        for label, o in runs
+    ]
+    convergence += [
+        (f"network '{name}'", f"{'met' if r.converged else 'NOT met'}, {r.rounds} rounds, gap {r.gap:.1e}")
+        for name, r in checked.read.rebuilt.items()
+    ]
+    return Provenance(
+        VERSION, plan.scenarios.seed, plan.scenarios.count, checked.inputs, digest, tuple(methods), tuple(convergence)
+    )

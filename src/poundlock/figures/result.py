@@ -1,0 +1,153 @@
+"""The machine-readable form of an assessment: plain values, stable keys, no rounding."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from poundlock.desk.assessment import Assessment, OutcomeStudy, Search, World
+from poundlock.evidence import Evidence
+from poundlock.risk import Estimate
+
+FORMAT = 1
+
+
+def result(a: Assessment) -> dict[str, Any]:
+    """Everything that the report says, as JSON values. Shares are fractions; money is in `unit`."""
+    p = a.provenance
+    return {
+        "format": FORMAT,
+        "title": a.plan.title,
+        "question": a.plan.question,
+        "verdict": {"worst": a.verdict.worst, "sentence": a.verdict.sentence},
+        "gates": [
+            {
+                "id": f.gate,
+                "asks": f.asks,
+                "finding": f.kind,
+                "limit": f.limit,
+                "why": f.why,
+                "would_change": f.would_change,
+                "evidence": _evidence(f.evidence),
+            }
+            for f in a.verdict.findings
+        ],
+        "not_asked": [{"question": question, "reason": reason} for question, reason in a.verdict.absent],
+        "system": {
+            "origin": a.plan.system.origin,
+            "note": a.plan.system.note,
+            "as_of": a.plan.system.as_of.isoformat(),
+            "unit": a.plan.system.unit,
+            "institutions": len(a.worlds[0].system),
+        },
+        "worlds": [_world(w) for w in (*a.worlds, *a.lifted, a.other_valuation)],
+        "controls": [_search(a, s) for s in a.searches],
+        "importance": _importance(a),
+        "effects": [_study(s) for s in a.studies],
+        "inequality": [{"year": y.year, "gini": y.gini, "theil": y.theil, "regions": y.regions} for y in a.inequality],
+        "provenance": {
+            "version": p.version,
+            "seed": p.seed,
+            "scenarios": p.scenarios,
+            "inputs": [{"file": f.name, "sha256": f.digest} for f in p.inputs],
+            "digest": p.digest,
+            "methods": dict(p.methods),
+            "convergence": dict(p.convergence),
+        },
+    }
+
+
+def result_text(a: Assessment) -> str:
+    """`result` as JSON text: the same bytes for the same inputs and seed."""
+    return json.dumps(result(a), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _evidence(e: Evidence) -> dict[str, Any]:
+    return {name: getattr(e, name) for name in Evidence.__slots__} | {
+        "doubts": [{"reason": d.reason, "cure": d.cure} for d in e.doubts]
+    }
+
+
+def _estimate(e: Estimate) -> dict[str, Any]:
+    return {
+        "value": e.value,
+        "standard_error": e.standard_error,
+        "low": e.low,
+        "high": e.high,
+        "level": e.level,
+        "draws": e.draws,
+    }
+
+
+def _world(w: World) -> dict[str, Any]:
+    return {
+        "id": w.id,
+        "label": w.label,
+        "valuation": w.outcome.valuation,
+        "converged": w.outcome.converged,
+        "rounds": w.outcome.rounds,
+        "gap": w.outcome.gap,
+        "joint_loans_granted": w.granted,
+        "tolerances": {name: _estimate(e) for name, e in w.estimates.items()},
+    }
+
+
+def _search(a: Assessment, s: Search) -> dict[str, Any]:
+    r = s.result
+    points = [
+        {
+            "setting": p.setting,
+            "granted": p.granted,
+            "holds": p.holds,
+            "tolerances": {t.id: _estimate(e) for t, e in zip(a.plan.tolerances, p.estimates, strict=True)},
+        }
+        for p in r.points
+    ]
+    return {
+        "id": s.control.id,
+        "verdict": r.verdict,
+        "today": s.today,
+        "loosest_that_holds": r.setting,
+        "next_looser_that_fails": r.next_looser,
+        "monotone": r.monotone,
+        "wished": s.wished,
+        "legal_basis": s.control.legal_basis,
+        "points": points,
+    }
+
+
+def _importance(a: Assessment) -> list[dict[str, Any]]:
+    system, found = a.worlds[0].system, a.importance
+    order = np.argsort(-found.importance, kind="stable")
+    return [
+        {
+            "id": system.ids[i],
+            "name": system.names[i],
+            "importance": float(found.importance[i]),
+            "loss_to_others": float(found.loss_to_others[i]),
+            "vulnerability": float(found.vulnerability[i]),
+        }
+        for i in order
+    ]
+
+
+def _study(s: OutcomeStudy) -> dict[str, Any]:
+    e = s.effect
+    said: dict[str, Any] = {"id": s.id, "evidence": _evidence(s.evidence), "dropped": list(s.dropped)}
+    if e is not None:
+        said |= {
+            "rank": e.rank,
+            "units": e.units,
+            "p_value": e.p_value,
+            "smallest_p": e.smallest_p,
+            "pre_error": e.pre_error,
+            "detectable": e.detectable,
+            "leave_one_out": list(e.leave_one_out),
+            "in_time": list(e.in_time) if e.in_time else None,
+            "periods": list(s.periods),
+            "gaps": [float(g) for g in e.gaps],
+            "weights": {s.units[d]: float(w) for d, w in zip(e.donors, e.weights, strict=True) if w > 1e-9},
+        }
+    return said

@@ -1,0 +1,210 @@
+"""Panels of regions over periods: declared, read, checked, and made into one outcome matrix at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from poundlock.problems import Problem
+from poundlock.reading import Column, Declared, InputFile, Table, read_table
+from poundlock.rollout.plan import Id
+
+Floats = NDArray[np.float64]
+
+
+class Outcome(Declared):
+    """One outcome of the pilot: a column of the panel, per resident or not, in logs or not, over a window."""
+
+    id: Id
+    label: str
+    column: str
+    """Column that holds the outcome."""
+    per: str | None = None
+    """Column to divide by, such as the number of residents."""
+    transform: Literal["log", "none"] = "log"
+    since: int
+    """First period used."""
+    until: int
+    """Last period used."""
+    largest_pre_error: Annotated[float, Field(gt=0.0)]
+    """Largest root mean squared gap before the start at which the comparison still counts, in units of the outcome
+    (for logs, 0.05 is about 5 per cent)."""
+    fewest_post_periods: Annotated[int, Field(ge=1)] = 3
+    """With fewer periods after the start the window is short and the outcome cannot decide."""
+    in_time_placebo: int | None = None
+    """A pretended earlier start; an effect there speaks against the comparison."""
+    note: str = ""
+    """What a reader must know of this column."""
+
+
+class PilotTable(Declared):
+    """One table of the panel; tables are joined on unit and period."""
+
+    file: str
+    unit: str
+    """Column with the unit's code."""
+    period: str
+    """Column with the period, a whole number."""
+    name: str | None = None
+    """Column with the unit's name."""
+
+
+class Pilot(Declared):
+    """What was tried where, since when, and by which outcomes it is judged."""
+
+    tables: Annotated[tuple[PilotTable, ...], Field(min_length=1)]
+    treated: Annotated[tuple[str, ...], Field(min_length=1, max_length=1)]
+    """Code of the region under treatment (one in this version)."""
+    start: int
+    """First period under treatment."""
+    outcomes: Annotated[tuple[Outcome, ...], Field(min_length=1)]
+    population: str | None = None
+    """Column of residents, for inequality between regions."""
+    income: str | None = None
+    """Column of income a head, for inequality between regions."""
+    not_donors: tuple[str, ...] = ()
+    """Regions that must not serve as comparison, with the reason in a comment."""
+    level: Annotated[float, Field(gt=0.5, lt=1.0)] = 0.9
+    """Confidence level of effect intervals; with few regions only some levels can be reached."""
+    caveat: str = ""
+    """What the effect is an effect of; shown beside every figure."""
+
+    @model_validator(mode="after")
+    def _windows(self) -> Pilot:
+        for o in self.outcomes:
+            if not o.since < self.start <= o.until:
+                raise ValueError(
+                    f"start {self.start} outside the window {o.since} to {o.until} of outcome '{o.id}'; expected since < start <= until; cure move the start or the window"
+                )
+            if o.in_time_placebo is not None and not o.since < o.in_time_placebo < self.start:
+                raise ValueError(
+                    f"in_time_placebo {o.in_time_placebo} of outcome '{o.id}'; expected a period between {o.since} and {self.start}; cure move it"
+                )
+        return self
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Joined tables. units: codes; names: for display; periods: sorted; values: column name to (units, periods), NaN
+    where missing. inputs: files read."""
+
+    units: tuple[str, ...]
+    names: tuple[str, ...]
+    periods: tuple[int, ...]
+    values: dict[str, Floats] = field(repr=False)
+    inputs: tuple[InputFile, ...]
+
+
+def read_pilot(
+    folder: Path, declared: Pilot, problems: list[Problem], *, plan: tuple[str, int | None] = ("plan", None)
+) -> Panel | None:
+    """Read and join the tables; adds every Problem (duplicates, unknown columns, treated region missing, too few donors)."""
+    before = len(problems)
+    wanted = {c for o in declared.outcomes for c in (o.column, o.per) if c} | {
+        c for c in (declared.population, declared.income) if c
+    }
+    tables: list[tuple[PilotTable, Table]] = []
+    for source in declared.tables:
+        keys = [Column(source.unit), Column(source.period, "integer"), *([Column(source.name)] if source.name else [])]
+        columns = [*keys, *(Column(c, "number", optional=True, blank=True) for c in sorted(wanted))]
+        table = read_table(folder / source.file, columns, problems, declared_at=plan, other_columns=True)
+        if table is not None:
+            _check_keys(table, source, problems)
+            tables.append((source, table))
+    if len(tables) < len(declared.tables):
+        return None
+    panel = _join(tables)
+    found = {name for _, table in tables for name in table.columns}
+    for column in sorted(wanted - found):
+        problems.append(
+            Problem(
+                *plan,
+                f"outcome column '{column}' in none of the panel's tables",
+                "a column of one of them",
+                "correct the column's name in the plan",
+            )
+        )
+    _check_units(panel, declared, problems, plan)
+    return panel if len(problems) == before else None
+
+
+def _check_keys(table: Table, source: PilotTable, problems: list[Problem]) -> None:
+    seen: dict[tuple[Any, Any], int] = {}
+    for row, key in enumerate(zip(table[source.unit], table[source.period], strict=True)):
+        if key in seen:
+            found = f"unit {key[0]} in period {key[1]} a second time (first in line {int(table.lines[seen[key]])})"
+            problems.append(table.problem(row, found, "each unit and period once", "remove one of the two rows"))
+        seen.setdefault(key, row)
+
+
+def _join(tables: list[tuple[PilotTable, Table]]) -> Panel:
+    names: dict[str, str] = {}
+    periods: set[int] = set()
+    for source, table in tables:
+        for row, unit in enumerate(table[source.unit]):
+            if source.name or unit not in names:
+                names[unit] = str(table[source.name][row]) if source.name else str(unit)
+        periods |= {int(p) for p in table[source.period] if np.isfinite(p)}
+    units, years = sorted(names), sorted(periods)
+    row_of, column_of = {u: i for i, u in enumerate(units)}, {p: t for t, p in enumerate(years)}
+    values: dict[str, Floats] = {}
+    for source, table in tables:
+        keep = np.isfinite(table[source.period].astype(np.float64))
+        i = [row_of[u] for u in table[source.unit][keep]]
+        t = [column_of[int(p)] for p in table[source.period][keep]]
+        for name in table.columns:
+            if name not in (source.unit, source.period, source.name):
+                values.setdefault(name, np.full((len(units), len(years)), np.nan))[i, t] = table[name][keep]
+    return Panel(tuple(units), tuple(names[u] for u in units), tuple(years), values, tuple(t.file for _, t in tables))
+
+
+def _check_units(panel: Panel, declared: Pilot, problems: list[Problem], plan: tuple[str, int | None]) -> None:
+    for role, codes in (("treated region", declared.treated), ("region of not_donors", declared.not_donors)):
+        for code in codes:
+            if code not in panel.units:
+                problems.append(
+                    Problem(
+                        *plan,
+                        f"{role} '{code}' in none of the panel's rows",
+                        f"one of {', '.join(panel.units[:5])}, ...",
+                        "correct the code",
+                    )
+                )
+    first, last = (panel.periods[0], panel.periods[-1]) if panel.periods else (0, 0)
+    if not first < declared.start <= last:
+        problems.append(
+            Problem(
+                *plan,
+                f"start {declared.start} outside the panel, which runs {first} to {last}",
+                "a start with periods before it in the panel",
+                "correct the start or add periods",
+            )
+        )
+    donors = set(panel.units) - set(declared.treated) - set(declared.not_donors)
+    if len(donors) < 2:
+        count = "one donor only" if donors else "no donor"
+        problems.append(
+            Problem(
+                *plan,
+                f"{count} ({', '.join(sorted(donors)) or 'none'})",
+                "at least two regions to compare with",
+                "add regions to the panel or take some out of not_donors",
+            )
+        )
+
+
+def outcome_panel(panel: Panel, outcome: Outcome) -> tuple[Floats, tuple[int, ...]]:
+    """The outcome as (units, periods of its window), transformed; NaN where it is missing or has no logarithm."""
+    at = [t for t, p in enumerate(panel.periods) if outcome.since <= p <= outcome.until]
+    values = panel.values[outcome.column][:, at].copy()
+    if outcome.per is not None:
+        base = panel.values[outcome.per][:, at]
+        values = np.divide(values, base, out=np.full_like(values, np.nan), where=base > 0)
+    if outcome.transform == "log":
+        values = np.log(values, out=np.full_like(values, np.nan), where=values > 0)
+    return values, tuple(panel.periods[t] for t in at)

@@ -1,0 +1,165 @@
+"""Synthetic control for one treated unit, with placebo ranks, an interval by test inversion, and its own doubts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import nnls
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Effect:
+    """Effect on one treated unit, in units of the outcome; positive means the outcome is higher than without treatment.
+
+    effect: mean gap after the start. low, high: interval by inverting the placebo test, assuming one constant effect; its
+    statistic is the absolute mean gap over own pre-period error plus the median one, so that a placebo which happens to
+    fit perfectly does not decide alone (the added constant of Tusher, Tibshirani and Chu 2001, PNAS 98(9)).
+    level: of the interval; at least what was asked, or 1 - 1 / units, the most that so few units can give. p_value: share of units, the treated one included, whose absolute mean gap over pre-period error is as large;
+    smallest_p: the smallest it could be. rank, units: place of the treated unit by the ratio of root mean squared gaps
+    after and before the start, 1 is the largest (Abadie, Diamond and Hainmueller 2010). pre_error: root mean squared gap
+    before the start; pre_error_rank: its place among all units, 1 is the best fit. gaps: (periods,), treated less
+    synthetic. synthetic, treated: (periods,). donor_gaps: (donors, periods), the placebos' gaps; donor_pre_error:
+    (donors,). donors: unit numbers. weights: (donors,), sum to one. in_time: mean gap after a pretended earlier start,
+    with its own interval half width, or None. leave_one_out: smallest and largest effect when each donor with weight is
+    dropped. detectable: half width of the interval, the smallest effect that would have been told from nought.
+    """
+
+    effect: float
+    low: float
+    high: float
+    level: float
+    p_value: float
+    smallest_p: float
+    rank: int
+    units: int
+    pre_error: float
+    pre_error_rank: int
+    detectable: float
+    leave_one_out: tuple[float, float]
+    in_time: tuple[float, float] | None
+    weights: Floats = field(repr=False)
+    donors: NDArray[np.int64] = field(repr=False)
+    gaps: Floats = field(repr=False)
+    synthetic: Floats = field(repr=False)
+    treated: Floats = field(repr=False)
+    donor_gaps: Floats = field(repr=False)
+    donor_pre_error: Floats = field(repr=False)
+
+
+def fit_weights(target: ArrayLike, donors: ArrayLike) -> Floats:
+    """Weights w >= 0 with sum one that minimise |target - w' donors|. target: (t,), donors: (d, t). Returns (d,).
+
+    Exact: since the weights sum to one this is the point of least norm in the hull of the donors' differences from the
+    target, which non-negative least squares finds with one added row of ones. The synthetic series is unique whenever
+    the fit is not perfect; weights may not be, when donors depend on each other.
+    Source: Abadie, Diamond and Hainmueller 2010, JASA 105(490), with all pre-period outcomes as predictors; hull
+    argument: Lawson and Hanson 1974, Solving Least Squares Problems, ch. 23.
+    """
+    y, x = np.asarray(target, dtype=np.float64), np.asarray(donors, dtype=np.float64)
+    difference = (x - y[None, :]).T
+    scale = float(np.abs(difference).max()) or 1.0
+    system = np.vstack([difference / scale, np.ones(len(x))])
+    solution, _ = nnls(system, np.append(np.zeros(len(y)), 1.0), maxiter=100 * max(len(x), 10))
+    return np.asarray(solution / solution.sum())
+
+
+def synthetic_control(
+    outcomes: ArrayLike, treated: int, start: int, *, level: float = 0.9, in_time: int | None = None
+) -> Effect:
+    """Estimate the effect on unit `treated` from period number `start` on.
+
+    outcomes: (units, periods), complete and finite. start, in_time: period numbers (column indices). level: asked
+    confidence. Every placebo is a donor treated as if, with all
+    other units, the treated one included, as its donors: under no effect all units are then exchangeable.
+    Raises ValueError when there are fewer than two donors, no period before the start or after it, or values missing.
+    """
+    y = np.asarray(outcomes, dtype=np.float64)
+    _check(y, treated, start, in_time)
+    gaps = np.array([_gap(y, unit, start)[0] for unit in range(len(y))])
+    own, weights = _gap(y, treated, start)
+    donors = np.array([u for u in range(len(y)) if u != treated], dtype=np.int64)
+    pre_error = np.sqrt((gaps[:, :start] ** 2).mean(axis=1))
+    smallest = 1e-12 * max(float(np.abs(y).max()), 1.0)
+    post = np.sqrt((gaps[:, start:] ** 2).mean(axis=1)) / np.maximum(pre_error, smallest)
+    mean_gap = gaps[:, start:].mean(axis=1)
+    scale = pre_error + max(float(np.median(pre_error)), smallest)
+    ratio = np.abs(mean_gap) / scale
+    rejected = _rejected(len(y), level)
+    half = float(np.sort(np.delete(ratio, treated))[-rejected]) * float(scale[treated])
+    effect = float(mean_gap[treated])
+    return Effect(
+        effect=effect,
+        low=effect - half,
+        high=effect + half,
+        level=1.0 - rejected / len(y),
+        p_value=float(np.mean(ratio >= ratio[treated])),
+        smallest_p=1.0 / len(y),
+        rank=int(np.count_nonzero(post >= post[treated])),
+        units=len(y),
+        pre_error=float(pre_error[treated]),
+        pre_error_rank=int(np.count_nonzero(pre_error <= pre_error[treated])),
+        detectable=half,
+        leave_one_out=_leave_one_out(y, treated, start, donors, weights, effect),
+        in_time=_in_time(y[:, :start], treated, in_time, level),
+        weights=weights,
+        donors=donors,
+        gaps=own,
+        synthetic=y[treated] - own,
+        treated=y[treated].copy(),
+        donor_gaps=gaps[donors],
+        donor_pre_error=pre_error[donors],
+    )
+
+
+def _check(y: Floats, treated: int, start: int, in_time: int | None) -> None:
+    if y.ndim != 2 or not 0 <= treated < len(y):
+        raise ValueError(
+            f"outcomes of shape {y.shape} and treated unit {treated}; expected (units, periods) and one of the units"
+        )
+    if len(y) < 3:
+        raise ValueError(f"{len(y) - 1} donors; expected at least two")
+    if not 0 < start < y.shape[1]:
+        raise ValueError(f"start at period {start} of {y.shape[1]}; expected periods before and after it")
+    if in_time is not None and not 0 < in_time < start:
+        raise ValueError(
+            f"in-time placebo at period {in_time}; expected one between the first period and the start {start}"
+        )
+    if not np.isfinite(y).all():
+        unit, period = np.argwhere(~np.isfinite(y))[0]
+        raise ValueError(f"outcome of unit {unit} in period {period} is missing; drop the unit or the period first")
+
+
+def _gap(y: Floats, unit: int, start: int, without: int | None = None) -> tuple[Floats, Floats]:
+    """Unit less its synthetic control in all periods, and the weights of the other units in their order."""
+    others = [u for u in range(len(y)) if u not in (unit, without)]
+    weights = fit_weights(y[unit, :start], y[others, :start])
+    return y[unit] - weights @ y[others], weights
+
+
+def _rejected(units: int, level: float) -> int:
+    """How many units may stand in the rejection region: floor((1 - level) units), at least one.
+
+    A constant effect is rejected when fewer than this many units have a statistic as large, so the half width of the
+    interval is the placebo statistic of this rank, and its level is 1 - rejected / units.
+    """
+    return max(int(np.floor(round((1.0 - level) * units, 9))), 1)
+
+
+def _leave_one_out(
+    y: Floats, treated: int, start: int, donors: NDArray[np.int64], weights: Floats, effect: float
+) -> tuple[float, float]:
+    if len(donors) < 3:
+        return effect, effect
+    effects = [float(_gap(y, treated, start, without=int(donor))[0][start:].mean()) for donor in donors[weights > 1e-6]]
+    return min([effect, *effects]), max([effect, *effects])
+
+
+def _in_time(before: Floats, treated: int, start: int | None, level: float) -> tuple[float, float] | None:
+    if start is None:
+        return None
+    pretended = synthetic_control(before, treated, start, level=level)
+    return pretended.effect, pretended.detectable

@@ -1,0 +1,240 @@
+"""CSV tables into typed columns, with the line of every bad cell."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+from numpy.typing import NDArray
+
+from poundlock.problems import Problem
+from poundlock.reading.files import LONGEST_LINE_BYTES, InputFile, read_file
+
+_NUMBER = r"^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+_INTEGER = r"^-?\d{1,18}$"
+_SHOWN_PER_COLUMN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A declared column. kind: text, number (float64) or integer (int64). optional: the whole column may be absent.
+    blank: cells may be empty (text: '', number: NaN). minimum, maximum: inclusive bounds in the column's own unit."""
+
+    name: str
+    kind: Literal["text", "number", "integer"] = "text"
+    optional: bool = False
+    blank: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of one length. columns: name to array (object array of str,
+    float64, or int64 for whole numbers without gaps). lines: line of each row."""
+
+    file: InputFile
+    columns: dict[str, NDArray[Any]] = field(repr=False)
+    lines: NDArray[np.int64] = field(repr=False)
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return self.columns[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.columns
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def problem(self, row: int, found: str, expected: str, cure: str) -> Problem:
+        """A Problem that points at `row` of this table."""
+        return Problem(self.file.name, int(self.lines[row]), found, expected, cure)
+
+
+def read_table(
+    path: Path,
+    columns: Sequence[Column],
+    problems: list[Problem],
+    *,
+    declared_at: tuple[str, int | None] | None = None,
+    other_columns: bool = False,
+) -> Table | None:
+    """Read a comma-separated UTF-8 table with a header row.
+
+    Adds a Problem for every bad row or cell (20 shown a column, then a count). A bad number stands as NaN in what is
+    returned, so that checks can go on around it; None when a required column is missing or there are no rows at all.
+    other_columns: ignore columns that are not declared, instead of refusing them.
+    """
+    file = read_file(path, problems, declared_at=declared_at)
+    if file is None:
+        return None
+    parsed = _parse(file, problems)
+    if parsed is None:
+        return None
+    cells, lines = parsed
+    _check_header(cells.column_names, columns, file.name, problems, other_columns)
+    arrays: dict[str, NDArray[Any]] = {}
+    for column in columns:
+        if cells.column_names.count(column.name) == 1:
+            arrays[column.name] = _typed(cells.column(column.name), column, file.name, lines, problems)
+    if len(lines) == 0:
+        problems.append(
+            Problem(
+                file.name, 1, "a header without rows", "at least one row", "add rows or remove the table from the plan"
+            )
+        )
+    if len(lines) == 0 or any(c.name not in arrays and not c.optional for c in columns):
+        return None
+    return Table(InputFile(file.name, file.digest), arrays, lines)
+
+
+def _parse(file: InputFile, problems: list[Problem]) -> tuple[pa.Table, NDArray[np.int64]] | None:
+    skipped: list[int] = []
+
+    def refuse(row: pacsv.InvalidRow) -> str:
+        skipped.append(row.number)
+        if row.text.strip():
+            problems.append(
+                Problem(
+                    file.name,
+                    row.number,
+                    f"{row.actual_columns} cells",
+                    f"{row.expected_columns} cells as in the header",
+                    "check commas and quotes in this row",
+                )
+            )
+        return "skip"
+
+    names = next(csv.reader([file.content.split(b"\n", 1)[0].decode().rstrip("\r")]), [])
+    if not any(name.strip() for name in names):
+        problems.append(
+            Problem(file.name, 1, "an empty header", "column names", "put the column names in the first line")
+        )
+        return None
+    try:
+        strings = pacsv.read_csv(
+            io.BytesIO(file.content),
+            read_options=pacsv.ReadOptions(use_threads=False, block_size=4 * LONGEST_LINE_BYTES),
+            parse_options=pacsv.ParseOptions(ignore_empty_lines=False, invalid_row_handler=refuse),
+            convert_options=pacsv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False, null_values=[]
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        problems.append(
+            Problem(file.name, None, str(error).split("\n")[0], "a comma-separated table", "check quotes and commas")
+        )
+        return None
+    numbers = np.setdiff1d(
+        np.arange(2, strings.num_rows + len(skipped) + 2, dtype=np.int64), np.array(skipped, dtype=np.int64)
+    )
+    filled = np.zeros(strings.num_rows, dtype=bool)
+    for cells in strings.columns:
+        filled |= pc.not_equal(pc.utf8_trim_whitespace(cells), "").to_numpy()
+    return strings.filter(pa.array(filled)), numbers[: strings.num_rows][filled]
+
+
+def _check_header(
+    found: list[str], columns: Sequence[Column], file: str, problems: list[Problem], other_columns: bool
+) -> None:
+    known = [c.name for c in columns]
+    for name in sorted({n for n in found if found.count(n) > 1}):
+        problems.append(
+            Problem(
+                file,
+                1,
+                f"column '{name}' {found.count(name)} times",
+                "each column once",
+                "remove or rename the second one",
+            )
+        )
+    for column in columns:
+        if column.name not in found and not column.optional:
+            near = difflib.get_close_matches(column.name, found, n=1)
+            cure = f"rename '{near[0]}' to '{column.name}'" if near else f"add the column '{column.name}'"
+            problems.append(
+                Problem(
+                    file,
+                    1,
+                    f"no column '{column.name}'",
+                    f"columns {', '.join(c.name for c in columns if not c.optional)}",
+                    cure,
+                )
+            )
+    if not other_columns:
+        for name in found:
+            if name not in known:
+                problems.append(
+                    Problem(
+                        file,
+                        1,
+                        f"unknown column '{name}'",
+                        f"columns among {', '.join(known)}",
+                        "remove it or correct its name",
+                    )
+                )
+
+
+def _typed(
+    cells: pa.ChunkedArray, column: Column, file: str, lines: NDArray[np.int64], problems: list[Problem]
+) -> NDArray[Any]:
+    trimmed = pc.utf8_trim_whitespace(cells)
+    empty = pc.equal(trimmed, "").to_numpy()
+    bad: list[tuple[int, str, str]] = []
+    if not column.blank:
+        bad += [(int(row), f"{column.name} is empty", "a value") for row in np.flatnonzero(empty)]
+    if column.kind == "text":
+        _report(bad, column, file, lines, problems)
+        return np.asarray(trimmed.to_numpy(), dtype=object)
+    pattern = _INTEGER if column.kind == "integer" else _NUMBER
+    good = pc.match_substring_regex(trimmed, pattern).to_numpy() & ~empty
+    expected = "a whole number" if column.kind == "integer" else "a finite number"
+    bad += [
+        (int(row), f"{column.name} = '{trimmed[int(row)].as_py()[:40]}'", expected)
+        for row in np.flatnonzero(~good & ~empty)
+    ]
+    values = np.full(len(good), np.nan)
+    values[good] = pc.cast(pc.filter(trimmed, pa.array(good)), pa.float64()).to_numpy()
+    bad += [
+        (int(r), f"{column.name} = {trimmed[int(r)].as_py()[:40]}", "a finite number")
+        for r in np.flatnonzero(np.isinf(values))
+    ]
+    for bound, broken, word in ((column.minimum, np.less, "at least"), (column.maximum, np.greater, "at most")):
+        if bound is not None:
+            outside = broken(values, bound) & np.isfinite(values)
+            bad += [
+                (int(r), f"{column.name} = {trimmed[int(r)].as_py()[:40]}", f"{word} {bound:g}")
+                for r in np.flatnonzero(outside)
+            ]
+    _report(bad, column, file, lines, problems)
+    values[[row for row, _, _ in bad]] = np.nan
+    if column.kind == "integer" and not np.isnan(values).any():
+        return np.array(pc.cast(trimmed, pa.int64()).to_numpy())
+    return values
+
+
+def _report(
+    bad: list[tuple[int, str, str]], column: Column, file: str, lines: NDArray[np.int64], problems: list[Problem]
+) -> None:
+    for row, found, expected in bad[:_SHOWN_PER_COLUMN]:
+        problems.append(Problem(file, int(lines[row]), found, expected, f"correct {column.name} in this row"))
+    if len(bad) > _SHOWN_PER_COLUMN:
+        rest = len(bad) - _SHOWN_PER_COLUMN
+        problems.append(
+            Problem(
+                file,
+                int(lines[bad[_SHOWN_PER_COLUMN][0]]),
+                f"{rest} more bad cells in {column.name}",
+                "good cells",
+                "correct the column",
+            )
+        )

@@ -1,0 +1,21 @@
+"""The financial system as reported: institutions, exposure layers, holdings, and networks that fit reported totals."""
+
+from poundlock.system.balance import AssetClass, Layer, System, claims, equity, network, obligations
+from poundlock.system.reconstruct import Reconstruction, fit_to_totals
+from poundlock.system.synthetic import synthetic_system
+from poundlock.system.tables import SystemFiles, read_system
+
+__all__ = [
+    "AssetClass",
+    "Layer",
+    "Reconstruction",
+    "System",
+    "SystemFiles",
+    "claims",
+    "equity",
+    "fit_to_totals",
+    "network",
+    "obligations",
+    "read_system",
+    "synthetic_system",
+]
