@@ -4,10 +4,25 @@
 functions on plain arrays: `poundlock.contagion`, `poundlock.risk`, `poundlock.pilots`, `poundlock.system`.
 """
 
-from poundlock.desk import Assessment, check, run
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from poundlock.problems import Problem, ProblemsFound
 from poundlock.version import VERSION
+
+if TYPE_CHECKING:
+    from poundlock.desk import Assessment, check, run
 
 __version__ = VERSION
 
 __all__ = ["Assessment", "Problem", "ProblemsFound", "__version__", "check", "run"]
+
+
+def __getattr__(name: str) -> Any:
+    """The desk is opened when it is first asked for: `import poundlock` alone stays quick."""
+    if name in ("Assessment", "check", "run"):
+        from poundlock import desk
+
+        return getattr(desk, name)
+    raise AttributeError(f"module 'poundlock' has no attribute '{name}'")

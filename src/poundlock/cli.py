@@ -1,4 +1,7 @@
-"""The command line: one face of the desk. Progress and tables go to the screen, `--json` to standard output."""
+"""The command line: one face of the desk. Progress and tables go to the screen, `--json` to standard output.
+
+The rooms behind a command are opened when it runs, so that `--help` is quick and an interrupt is heard from the start.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from contextlib import contextmanager
 from json import dumps
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -17,13 +20,11 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 from rich.table import Table
 from rich.text import Text
 
-from poundlock.desk import Assessment, CheckedPlan, check, plan_schema_text, run
-from poundlock.figures import result_json, write_report
-from poundlock.figures.report import MARKS, cautions, interval
 from poundlock.problems import ProblemsFound
-from poundlock.rollout.gate import shown
-from poundlock.starter import write_starter
 from poundlock.version import VERSION
+
+if TYPE_CHECKING:
+    from poundlock.desk import Assessment, CheckedPlan
 
 COLOURS = {
     "pass": "green",
@@ -34,7 +35,7 @@ COLOURS = {
     "breach": "bold red",
 }
 EXIT_PROBLEMS, EXIT_INTERRUPTED = 2, 130
-WIDTH_OF_FILES = 160  # columns of the verdict table where there is no terminal
+WIDTH_OF_FILES = 200  # columns of the verdict table where there is no terminal
 
 app = typer.Typer(
     name="poundlock",
@@ -65,11 +66,7 @@ AsJson = Annotated[
 def main() -> NoReturn:
     """Entry point: SIGTERM ends like Ctrl-C, so that half-written files are removed on the way out."""
     signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        app(standalone_mode=True)
-    except KeyboardInterrupt:
-        Console(stderr=True).print("Interrupted; nothing was written.")
-        sys.exit(EXIT_INTERRUPTED)
+    app()
     sys.exit(0)
 
 
@@ -115,12 +112,17 @@ def run_command(
 
     Example: poundlock run examples/zhejiang/plan.yaml --out build/zhejiang
     """
-    checked = _checked(plan)
-    if out is not None and out.exists() and not out.is_dir():
-        _refuse(f"{out} is a file; --out needs a folder. Cure: name another place.")
-    with _progress(checked) as report:
-        assessment = run(checked, report)
-        written = write_report(assessment, out) if out is not None else None
+    try:
+        assessment, written = _answered(plan, out)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("Interrupted; nothing was written.")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    except OSError as error:
+        _refuse(
+            f"{error.filename or out}: {error.strerror}; the report could not be written. Cure: name another --out."
+        )
+    from poundlock.figures import result_json
+
     if json:
         sys.stdout.write(result_json(assessment))
     else:
@@ -129,6 +131,18 @@ def run_command(
         console = Console(stderr=json)
         for label, path in zip(("Report", "Figures as JSON"), written, strict=True):
             console.print(Text(f"{label}: {path}"), soft_wrap=True)
+
+
+def _answered(plan: Path, out: Path | None) -> tuple[Assessment, tuple[Path, Path] | None]:
+    from poundlock.desk import run
+    from poundlock.figures import write_report
+
+    checked = _checked(plan)
+    if out is not None and out.exists() and not out.is_dir():
+        _refuse(f"{out} is a file; --out needs a folder. Cure: name another place.")
+    with _progress(checked) as report:
+        assessment = run(checked, report)
+        return assessment, write_report(assessment, out) if out is not None else None
 
 
 @app.command("check")
@@ -167,6 +181,9 @@ def init_command(
 
     Example: poundlock init my-plan && poundlock run my-plan/plan.yaml --out my-plan/report
     """
+    from poundlock.desk import plan_schema_text
+    from poundlock.starter import write_starter
+
     try:
         plan = write_starter(folder, plan_schema_text())
     except FileExistsError as error:
@@ -179,10 +196,14 @@ def init_command(
 @app.command("schema")
 def schema_command() -> None:
     """Print the JSON Schema of plan files, for editors and for programs that write plans."""
+    from poundlock.desk import plan_schema_text
+
     sys.stdout.write(plan_schema_text())
 
 
 def _checked(plan: Path, json: bool = False) -> CheckedPlan:
+    from poundlock.desk import check
+
     try:
         return check(plan)
     except ProblemsFound as found:
@@ -230,7 +251,12 @@ def _print_json(value: object) -> None:
 def _progress(checked: CheckedPlan) -> Iterator[Callable[[str, int], None]]:
     """A line for each simulation, on the error stream; removed when done."""
     count = checked.plan.scenarios.count
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TaskProgressColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as display:
         title = display.add_task(checked.plan.title, total=None)
         tasks: dict[str, tuple[TaskID, int]] = {}
@@ -249,6 +275,9 @@ def _progress(checked: CheckedPlan) -> Iterator[Callable[[str, int], None]]:
 
 
 def _print_verdict(a: Assessment) -> None:
+    from poundlock.figures.report import MARKS, cautions, interval
+    from poundlock.rollout.gate import shown
+
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = WIDTH_OF_FILES

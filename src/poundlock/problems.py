@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+
+Place = tuple[str, int | None]
+"""A file and a line in it."""
+
+Where = Callable[..., Place]
+"""From keys of a declaration, outermost first, to the place where it stands; no key is the declaration itself."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -23,6 +29,11 @@ class Problem:
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}"
         return f"{place}: found {self.found}; expected {self.expected}. Cure: {self.cure}."
+
+
+def nowhere(*keys: str | int) -> Place:
+    """For declarations that were made in code, not in a file."""
+    return "plan", None
 
 
 class ProblemsFound(Exception):  # noqa: N818 - it carries problems, it is not one error

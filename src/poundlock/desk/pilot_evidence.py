@@ -42,6 +42,7 @@ def study(pilot: Pilot, panel: Panel, outcome: Outcome, digest: str) -> OutcomeS
         level=pilot.level,
         in_time=in_time,
     )
+    bounded = math.isfinite(effect.low) and math.isfinite(effect.high)
     unit = "log points" if outcome.transform == "log" else "units"
     evidence = Evidence(
         outcome.id,
@@ -50,8 +51,8 @@ def study(pilot: Pilot, panel: Panel, outcome: Outcome, digest: str) -> OutcomeS
         as_of,
         EFFECT_METHOD,
         digest,
-        effect.low,
-        effect.high,
+        effect.low if bounded else None,
+        effect.high if bounded else None,
         effect.level,
         doubts=_doubts(pilot, outcome, effect, periods),
     )
@@ -76,14 +77,17 @@ def _doubts(pilot: Pilot, outcome: Outcome, effect: Effect, periods: tuple[int, 
     if effect.level < pilot.level - 1e-9:
         reason = f"{effect.units - 1} regions to compare with allow a level of {effect.level:.0%} at most, and {pilot.level:.0%} was asked"
         doubts.append(Doubt(reason, f"at least {math.ceil(1 / (1 - pilot.level) - 1e-9) - 1} regions to compare with"))
-    if effect.in_time is not None and abs(effect.in_time[0]) > effect.in_time[1]:
-        reason = f"a pretended start in {outcome.in_time_placebo} already shows {effect.in_time[0]:+.3f}, beyond its own interval of ±{effect.in_time[1]:.3f}, before anything was tried"
-        doubts.append(
-            Doubt(
-                reason.replace("-", "−"),
-                "a comparison that shows nothing before the start, or an earlier start date with its reason",
-            )
+    if not (math.isfinite(effect.low) and math.isfinite(effect.high)):
+        reason = "the placebo test cannot bound the effect: too many of the other regions lean on this one"
+        doubts.append(Doubt(reason, "regions to compare with that are not best matched by this one"))
+    if effect.in_time is not None and not effect.in_time[1] <= 0.0 <= effect.in_time[2]:
+        value, low, high = effect.in_time
+        reason = (
+            f"a pretended start in {outcome.in_time_placebo} already shows {value:+.3f}, "
+            f"interval {low:+.3f} to {high:+.3f}, before anything was tried"
         )
+        cure = "a comparison that shows nothing before the start, or an earlier start date with its reason"
+        doubts.append(Doubt(reason.replace("-", "−"), cure))
     return tuple(doubts)
 
 

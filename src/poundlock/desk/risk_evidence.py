@@ -150,12 +150,15 @@ def tolerance_evidence(checked: CheckedPlan, tolerance: Tolerance, world: World,
     valuation breaks what this one does not."""
     plan, estimate = checked.plan, world.estimates[tolerance.id]
     doubts: tuple[Doubt, ...] = ()
+    if estimate.thin:
+        reason = "fewer than 50 scenarios lose anything, too few to trust the interval of a tail"
+        doubts = (Doubt(reason, "more scenarios"),)
     if plan.scenarios.bracket and _contradicts(tolerance, estimate, other.estimates[tolerance.id]):
         reason = (
             f"the answer hangs on how claims are valued: by {VALUATION_WORDS[other.outcome.valuation]} "
             f"it is {other.estimates[tolerance.id].value:.1%}"
         )
-        doubts = (Doubt(reason, "evidence on what creditors recover, and when, that narrows the bracket"),)
+        doubts += (Doubt(reason, "evidence on what creditors recover, and when, that narrows the bracket"),)
     return Evidence(
         metric=tolerance.id,
         value=estimate.value,

@@ -113,9 +113,9 @@ def effect_sentence(a: Assessment, study: OutcomeStudy, outcome: Outcome) -> str
         f"An effect smaller than {e.detectable:.3f} could not have been told from none.",
     ]
     if e.in_time is not None:
-        word = "beyond" if abs(e.in_time[0]) > e.in_time[1] else "within"
+        value, low, high = e.in_time
         said.append(
-            f"Pretending a start in {outcome.in_time_placebo} gives {e.in_time[0]:+.3f}, {word} its own interval of ±{e.in_time[1]:.3f}."
+            f"Pretending a start in {outcome.in_time_placebo} gives {value:+.3f}, interval {low:+.3f} to {high:+.3f}."
         )
     if study.dropped:
         said.append(f"Left out for missing years: {', '.join(study.dropped)}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import numpy as np
@@ -133,6 +134,11 @@ def _importance(a: Assessment) -> list[dict[str, Any]]:
     ]
 
 
+def _finite(value: float) -> float | None:
+    """JSON has no infinity: an end that the test does not bound is null."""
+    return value if math.isfinite(value) else None
+
+
 def _study(s: OutcomeStudy) -> dict[str, Any]:
     e = s.effect
     said: dict[str, Any] = {"id": s.id, "evidence": _evidence(s.evidence), "dropped": list(s.dropped)}
@@ -145,7 +151,7 @@ def _study(s: OutcomeStudy) -> dict[str, Any]:
             "pre_error": e.pre_error,
             "detectable": e.detectable,
             "leave_one_out": list(e.leave_one_out),
-            "in_time": list(e.in_time) if e.in_time else None,
+            "in_time": [_finite(x) for x in e.in_time] if e.in_time else None,
             "periods": list(s.periods),
             "gaps": [float(g) for g in e.gaps],
             "weights": {s.units[d]: float(w) for d, w in zip(e.donors, e.weights, strict=True) if w > 1e-9},

@@ -3,12 +3,13 @@
 What a loan of size T does: the platform puts up its share c T, the bank (1 - c) T, and each owns its part of the loss.
 The bank pays with new deposits. The platform borrows a stated part of its share from the banks that already lend to it,
 and the rest outside. Borrowers repay through the platform, which holds some days of repayments before it passes them on:
-a claim of the bank on the platform. So both channels of contagion between platforms and banks are there: banks fund
+a claim of the bank on the platform, which keeps it as cash. So both channels of contagion between platforms and banks are there: banks fund
 platforms, and banks' money is in platforms' hands.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.sparse import coo_array, csr_array
 
-from poundlock.problems import Problem
+from poundlock.problems import Problem, Where, nowhere
 from poundlock.reading import Column, Declared, InputFile, Table, read_table
 from poundlock.rollout.plan import Id
 from poundlock.system.balance import Floats, Layer, System
@@ -82,12 +83,18 @@ def read_joint_loans(
     system: System,
     problems: list[Problem],
     *,
-    plan: tuple[str, int | None] = ("plan", None),
+    where: Where = nowhere,
+    cap_is_searched: bool = False,
+    amounts_known: bool = True,
 ) -> JointLoans | None:
-    """Read the table of wished-for loans against a system; adds every Problem, returns None if there was one."""
+    """Read the table of wished-for loans against a system; adds every Problem, returns None if there was one.
+
+    cap_is_searched: a control will cap the balance with one partner, so tier 1 capital is needed whatever the limits.
+    amounts_known: False behind a Problem in the system's tables; then missing capital is not told a second time.
+    """
     before = len(problems)
     columns = (Column("bank"), Column("platform"), Column("pool"), Column("amount", "number", minimum=0))
-    table = read_table(folder / declared.loans, columns, problems, declared_at=plan)
+    table = read_table(folder / declared.loans, columns, problems, declared_at=where("loans"))
     if table is None:
         return None
     institutions = {name: i for i, name in enumerate(system.ids)}
@@ -96,23 +103,29 @@ def read_joint_loans(
         column: _numbers(table, column, known, problems)
         for column, known in (("bank", institutions), ("platform", institutions), ("pool", pools))
     }
-    capped = any(limits is not None and limits.partner_cap is not None for limits in (declared.today, declared.before))
+    capped = cap_is_searched or any(
+        limits is not None and limits.partner_cap is not None for limits in (declared.today, declared.before)
+    )
     total = any(limits is not None and limits.total_cap is not None for limits in (declared.today, declared.before))
-    for needed, amounts, what in ((capped, system.tier1_capital, "tier1_capital"), (total, system.loans, "loans")):
-        for row in range(len(table) if needed else 0):
-            bank = numbers["bank"][row]
-            if bank >= 0 and np.isnan(amounts[bank]):
-                problems.append(
-                    table.problem(
-                        row,
-                        f"bank '{system.ids[bank]}' without {what}",
-                        f"{what} in the institutions table, since a cap is a share of it",
-                        f"fill {what} of this bank",
-                    )
-                )
+    if capped and amounts_known:
+        problems.extend(_banks_without(table, numbers["bank"], system, system.tier1_capital, "tier1_capital"))
+    if total and amounts_known:
+        problems.extend(_banks_without(table, numbers["bank"], system, system.loans, "loans"))
     if len(problems) > before:
         return None
     return JointLoans(numbers["bank"], numbers["platform"], numbers["pool"], table["amount"], table.file)
+
+
+def _banks_without(
+    table: Table, banks: NDArray[np.int64], system: System, amounts: Floats, what: str
+) -> Iterator[Problem]:
+    """Banks of the table whose amount, of which a cap is a share, is not reported; each once, at its first row."""
+    first = np.unique(banks, return_index=True)[1]
+    for row in sorted(first):
+        if banks[row] >= 0 and np.isnan(amounts[banks[row]]):
+            expected = f"{what} in the institutions table, since a cap is a share of it"
+            found = f"bank '{system.ids[banks[row]]}' without {what}"
+            yield table.problem(int(row), found, expected, f"fill {what} of this bank")
 
 
 def _numbers(table: Table, column: str, known: dict[str, int], problems: list[Problem]) -> NDArray[np.int64]:
@@ -176,6 +189,7 @@ def apply(declared: JointLending, limits: Limits, loans: JointLoans, system: Sys
     return replace(
         system,
         holdings=holdings,
+        safe_assets=system.safe_assets + cash,
         external_assets=system.external_assets + added_holdings + cash,
         external_liabilities=system.external_liabilities + deposits + lent_to_platforms + own_part - borrowed,
         layers=_added(system.layers, {FUNDING_LAYER: funding, REPAYMENT_LAYER: in_transit}),

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from poundlock.problems import Problem
+from poundlock.problems import Place, Problem, Where, nowhere
 from poundlock.reading import Column, Declared, InputFile, Table, read_table
 from poundlock.rollout.plan import Id
 
@@ -100,37 +100,48 @@ class Panel:
     inputs: tuple[InputFile, ...]
 
 
-def read_pilot(
-    folder: Path, declared: Pilot, problems: list[Problem], *, plan: tuple[str, int | None] = ("plan", None)
-) -> Panel | None:
+def read_pilot(folder: Path, declared: Pilot, problems: list[Problem], *, where: Where = nowhere) -> Panel | None:
     """Read and join the tables; adds every Problem (duplicates, unknown columns, treated region missing, too few donors)."""
     before = len(problems)
     wanted = {c for o in declared.outcomes for c in (o.column, o.per) if c} | {
         c for c in (declared.population, declared.income) if c
     }
     tables: list[tuple[PilotTable, Table]] = []
-    for source in declared.tables:
+    for number, source in enumerate(declared.tables):
         keys = [Column(source.unit), Column(source.period, "integer"), *([Column(source.name)] if source.name else [])]
         columns = [*keys, *(Column(c, "number", optional=True, blank=True) for c in sorted(wanted))]
-        table = read_table(folder / source.file, columns, problems, declared_at=plan, other_columns=True)
+        table = read_table(
+            folder / source.file, columns, problems, declared_at=where("tables", number, "file"), other_columns=True
+        )
         if table is not None:
             _check_keys(table, source, problems)
             tables.append((source, table))
     if len(tables) < len(declared.tables):
         return None
     panel = _join(tables)
-    found = {name for _, table in tables for name in table.columns}
-    for column in sorted(wanted - found):
-        problems.append(
-            Problem(
-                *plan,
-                f"outcome column '{column}' in none of the panel's tables",
-                "a column of one of them",
-                "correct the column's name in the plan",
-            )
-        )
-    _check_units(panel, declared, problems, plan)
+    _check_columns(tables, wanted, declared, problems, where)
+    _check_units(panel, declared, problems, where)
     return panel if len(problems) == before else None
+
+
+def _check_columns(
+    tables: list[tuple[PilotTable, Table]], wanted: set[str], declared: Pilot, problems: list[Problem], where: Where
+) -> None:
+    """Every wanted column in exactly one table; told where the plan names it first."""
+    holders = {column: [source.file for source, table in tables if column in table] for column in wanted}
+    named: dict[str, Place] = {}
+    for number, outcome in enumerate(declared.outcomes):
+        named.setdefault(outcome.column, where("outcomes", number, "column"))
+        named.setdefault(outcome.per or "", where("outcomes", number, "per"))
+    named.setdefault(declared.population or "", where("population"))
+    named.setdefault(declared.income or "", where("income"))
+    for column, files in sorted(holders.items()):
+        if not files:
+            found, expected = f"column '{column}' in none of the panel's tables", "a column of one of them"
+            problems.append(Problem(*named[column], found, expected, "correct the column's name in the plan"))
+        elif len(files) > 1:
+            found, expected = f"column '{column}' in {' and in '.join(files)}", "it in one of the panel's tables"
+            problems.append(Problem(*named[column], found, expected, "rename the column in one of them"))
 
 
 def _check_keys(table: Table, source: PilotTable, problems: list[Problem]) -> None:
@@ -163,39 +174,27 @@ def _join(tables: list[tuple[PilotTable, Table]]) -> Panel:
     return Panel(tuple(units), tuple(names[u] for u in units), tuple(years), values, tuple(t.file for _, t in tables))
 
 
-def _check_units(panel: Panel, declared: Pilot, problems: list[Problem], plan: tuple[str, int | None]) -> None:
-    for role, codes in (("treated region", declared.treated), ("region of not_donors", declared.not_donors)):
-        for code in codes:
+def _check_units(panel: Panel, declared: Pilot, problems: list[Problem], where: Where) -> None:
+    for key, role in (("treated", "treated region"), ("not_donors", "region of not_donors")):
+        for code in getattr(declared, key):
             if code not in panel.units:
-                problems.append(
-                    Problem(
-                        *plan,
-                        f"{role} '{code}' in none of the panel's rows",
-                        f"one of {', '.join(panel.units[:5])}, ...",
-                        "correct the code",
-                    )
+                found, expected = (
+                    f"{role} '{code}' in none of the panel's rows",
+                    f"one of {', '.join(panel.units[:5])}, ...",
                 )
+                problems.append(Problem(*where(key), found, expected, "correct the code"))
     first, last = (panel.periods[0], panel.periods[-1]) if panel.periods else (0, 0)
     if not first < declared.start <= last:
-        problems.append(
-            Problem(
-                *plan,
-                f"start {declared.start} outside the panel, which runs {first} to {last}",
-                "a start with periods before it in the panel",
-                "correct the start or add periods",
-            )
+        found, expected = (
+            f"start {declared.start} outside the panel, which runs {first} to {last}",
+            "a start with periods before it",
         )
-    donors = set(panel.units) - set(declared.treated) - set(declared.not_donors)
+        problems.append(Problem(*where("start"), found, expected, "correct the start or add periods"))
+    donors = sorted(set(panel.units) - set(declared.treated) - set(declared.not_donors))
     if len(donors) < 2:
-        count = "one donor only" if donors else "no donor"
-        problems.append(
-            Problem(
-                *plan,
-                f"{count} ({', '.join(sorted(donors)) or 'none'})",
-                "at least two regions to compare with",
-                "add regions to the panel or take some out of not_donors",
-            )
-        )
+        found = f"one donor only ({donors[0]})" if donors else "no donor"
+        cure = "add regions to the panel or take some out of not_donors"
+        problems.append(Problem(*where("not_donors"), found, "at least two regions to compare with", cure))
 
 
 def outcome_panel(panel: Panel, outcome: Outcome) -> tuple[Floats, tuple[int, ...]]:

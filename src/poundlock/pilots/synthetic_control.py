@@ -15,17 +15,18 @@ Floats = NDArray[np.float64]
 class Effect:
     """Effect on one treated unit, in units of the outcome; positive means the outcome is higher than without treatment.
 
-    effect: mean gap after the start. low, high: interval by inverting the placebo test, assuming one constant effect; its
-    statistic is the absolute mean gap over own pre-period error plus the median one, so that a placebo which happens to
-    fit perfectly does not decide alone (the added constant of Tusher, Tibshirani and Chu 2001, PNAS 98(9)).
-    level: of the interval; at least what was asked, or 1 - 1 / units, the most that so few units can give. p_value: share of units, the treated one included, whose absolute mean gap over pre-period error is as large;
+    effect: mean gap after the start. low, high: interval by inverting the placebo test, assuming one constant effect,
+    infinite where the test cannot bound it; its statistic is the absolute mean gap over own pre-period error plus the
+    median one, so that a placebo which happens to fit perfectly does not decide alone (the added constant of Tusher,
+    Tibshirani and Chu 2001, PNAS 98(9)). level: of the interval; at least what was asked, or 1 - 1 / units, the most
+    that so few units can give. p_value: share of units, the treated one included, whose statistic is as large;
     smallest_p: the smallest it could be. rank, units: place of the treated unit by the ratio of root mean squared gaps
     after and before the start, 1 is the largest (Abadie, Diamond and Hainmueller 2010). pre_error: root mean squared gap
     before the start; pre_error_rank: its place among all units, 1 is the best fit. gaps: (periods,), treated less
     synthetic. synthetic, treated: (periods,). donor_gaps: (donors, periods), the placebos' gaps; donor_pre_error:
-    (donors,). donors: unit numbers. weights: (donors,), sum to one. in_time: mean gap after a pretended earlier start,
-    with its own interval half width, or None. leave_one_out: smallest and largest effect when each donor with weight is
-    dropped. detectable: half width of the interval, the smallest effect that would have been told from nought.
+    (donors,). donors: unit numbers. weights: (donors,), sum to one. in_time: mean gap after a pretended earlier start
+    with its own interval, or None. leave_one_out: smallest and largest effect when each donor with weight is dropped.
+    detectable: the smallest effect that would have been told from nought.
     """
 
     effect: float
@@ -40,7 +41,7 @@ class Effect:
     pre_error_rank: int
     detectable: float
     leave_one_out: tuple[float, float]
-    in_time: tuple[float, float] | None
+    in_time: tuple[float, float, float] | None
     weights: Floats = field(repr=False)
     donors: NDArray[np.int64] = field(repr=False)
     gaps: Floats = field(repr=False)
@@ -79,30 +80,30 @@ def synthetic_control(
     """
     y = np.asarray(outcomes, dtype=np.float64)
     _check(y, treated, start, in_time)
-    gaps = np.array([_gap(y, unit, start)[0] for unit in range(len(y))])
-    own, weights = _gap(y, treated, start)
+    fits = [_gap(y, unit, start) for unit in range(len(y))]
+    gaps = np.array([gap for gap, _ in fits])
+    own, weights = fits[treated]
     donors = np.array([u for u in range(len(y)) if u != treated], dtype=np.int64)
     pre_error = np.sqrt((gaps[:, :start] ** 2).mean(axis=1))
     smallest = 1e-12 * max(float(np.abs(y).max()), 1.0)
     post = np.sqrt((gaps[:, start:] ** 2).mean(axis=1)) / np.maximum(pre_error, smallest)
-    mean_gap = gaps[:, start:].mean(axis=1)
     scale = pre_error + max(float(np.median(pre_error)), smallest)
-    ratio = np.abs(mean_gap) / scale
-    rejected = _rejected(len(y), level)
-    half = float(np.sort(np.delete(ratio, treated))[-rejected]) * float(scale[treated])
-    effect = float(mean_gap[treated])
+    lean = np.array([1.0 if u == treated else -fits[u][1][_place(treated, u)] for u in range(len(y))])
+    test = _PlaceboTest(gaps[:, start:].mean(axis=1), lean, scale, treated, _rejected(len(y), level))
+    effect = float(own[start:].mean())
+    low, high = test.interval()
     return Effect(
         effect=effect,
-        low=effect - half,
-        high=effect + half,
-        level=1.0 - rejected / len(y),
-        p_value=float(np.mean(ratio >= ratio[treated])),
+        low=low,
+        high=high,
+        level=1.0 - test.rejected / len(y),
+        p_value=test.p_value(0.0),
         smallest_p=1.0 / len(y),
         rank=int(np.count_nonzero(post >= post[treated])),
         units=len(y),
         pre_error=float(pre_error[treated]),
         pre_error_rank=int(np.count_nonzero(pre_error <= pre_error[treated])),
-        detectable=half,
+        detectable=test.detectable(),
         leave_one_out=_leave_one_out(y, treated, start, donors, weights, effect),
         in_time=_in_time(y[:, :start], treated, in_time, level),
         weights=weights,
@@ -113,6 +114,60 @@ def synthetic_control(
         donor_gaps=gaps[donors],
         donor_pre_error=pre_error[donors],
     )
+
+
+@dataclass(frozen=True)
+class _PlaceboTest:
+    """The placebo test as a function of a supposed constant effect t: taking t off the treated unit moves every unit's
+    mean gap by -lean t (one for the treated unit, less its weight for a placebo that leans on it), since weights are
+    chosen before the start. gap, lean, scale: (units,). rejected: units that may stand in the rejection region."""
+
+    gap: Floats
+    lean: Floats
+    scale: Floats
+    treated: int
+    rejected: int
+
+    def statistics(self, effect: float) -> Floats:
+        """|mean gap| over scale of every unit, with the supposed effect taken off. Shape (units,)."""
+        return np.abs(self.gap - self.lean * effect) / self.scale
+
+    def p_value(self, effect: float) -> float:
+        """Share of units whose statistic is as large as the treated one's, itself included."""
+        found = self.statistics(effect)
+        return float(np.mean(found >= found[self.treated]))
+
+    def interval(self) -> tuple[float, float]:
+        """Ends of the set of effects around the estimate that the test does not reject; infinite where it never does.
+
+        A placebo's statistic meets the treated one's at two effects at most, so the set changes at 2 (units - 1) points.
+        """
+        others = np.arange(len(self.gap)) != self.treated
+        own_gap, own_scale = self.gap[self.treated], self.scale[self.treated]
+        gap, lean, scale = self.gap[others], self.lean[others], self.scale[others]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            meets = [(own_gap * scale - sign * gap * own_scale) / (scale - sign * lean * own_scale) for sign in (1, -1)]
+        points = np.unique(np.concatenate(meets))
+        points = points[np.isfinite(points)]
+        return -self._end(-points[points < own_gap][::-1], -1.0), self._end(points[points > own_gap], 1.0)
+
+    def _end(self, away: Floats, sign: float) -> float:
+        """First of the ascending points beyond which the test rejects; effects are sign * point."""
+        beyond = np.append(0.5 * (away[1:] + away[:-1]), 2.0 * abs(away[-1]) + 1.0) if len(away) else away
+        for point, probe in zip(away, beyond, strict=True):
+            if self.p_value(sign * float(probe)) * len(self.gap) <= self.rejected + 1e-9:
+                return float(point)
+        return np.inf
+
+    def detectable(self) -> float:
+        """Smallest estimate that would be told from none, were the estimated effect not there."""
+        others = np.delete(self.statistics(float(self.gap[self.treated])), self.treated)
+        return float(np.sort(others)[-self.rejected]) * float(self.scale[self.treated])
+
+
+def _place(unit: int, among_others_of: int) -> int:
+    """Number of `unit` among all units but one."""
+    return unit - (unit > among_others_of)
 
 
 def _check(y: Floats, treated: int, start: int, in_time: int | None) -> None:
@@ -158,8 +213,8 @@ def _leave_one_out(
     return min([effect, *effects]), max([effect, *effects])
 
 
-def _in_time(before: Floats, treated: int, start: int | None, level: float) -> tuple[float, float] | None:
+def _in_time(before: Floats, treated: int, start: int | None, level: float) -> tuple[float, float, float] | None:
     if start is None:
         return None
     pretended = synthetic_control(before, treated, start, level=level)
-    return pretended.effect, pretended.detectable
+    return pretended.effect, pretended.low, pretended.high

@@ -33,13 +33,24 @@ class Declared(BaseModel):
 
 @dataclass(frozen=True)
 class Document(Generic[M]):
-    """A validated YAML file. value: the record, or None when any section failed. sections: every top-level section that
-    is valid by itself, so that checks can go on behind a mistake elsewhere. lines: location in the document to line."""
+    """A validated YAML file. value: the record, or None when any part of it failed. sections: every top-level section
+    that is valid by itself, so that checks can go on behind a mistake elsewhere; of a list, the entries that are valid.
+    numbers: for such a list, the place of each entry in the file. lines: location in the document to line."""
 
     file: InputFile
     value: M | None
     sections: dict[str, Any]
+    numbers: dict[str, tuple[int, ...]] = field(repr=False)
     lines: dict[Location, int] = field(repr=False)
+
+    def entries(self, section: str) -> tuple[tuple[int, Any], ...]:
+        """The valid entries of a list section, each with its place in the file."""
+        found = tuple(self.sections.get(section) or ())
+        return tuple(zip(self.numbers.get(section, range(len(found))), found, strict=True))
+
+    def whole(self, section: str) -> bool:
+        """Whether all of the section could be read."""
+        return section in self.sections and section not in self.numbers
 
     def line(self, *location: str | int) -> int | None:
         """Line of a location, or of its nearest parent that has one."""
@@ -73,10 +84,11 @@ def read_document(path: Path, model: type[M], problems: list[Problem]) -> Docume
         return None
     try:
         value = model.model_validate(plain)
-        return Document(file, value, {name: getattr(value, name) for name in model.model_fields}, lines)
+        return Document(file, value, {name: getattr(value, name) for name in model.model_fields}, {}, lines)
     except ValidationError as error:
         problems.extend(_problem(e, file.name, model, lines) for e in error.errors())
-        return Document(file, None, _valid_sections(model, plain), lines)
+        sections, numbers = _valid_sections(model, plain)
+        return Document(file, None, sections, numbers, lines)
 
 
 def _load(file: InputFile, problems: list[Problem]) -> CommentedMap | None:
@@ -154,18 +166,54 @@ def _plain_scalar(node: Any) -> Any:
     return node
 
 
-def _valid_sections(model: type[Declared], plain: dict[str, Any]) -> dict[str, Any]:
+def _valid_sections(model: type[Declared], plain: dict[str, Any]) -> tuple[dict[str, Any], dict[str, tuple[int, ...]]]:
+    """Sections that can be read, unknown keys aside (they have been told); list sections entry by entry."""
     sections: dict[str, Any] = {}
+    numbers: dict[str, tuple[int, ...]] = {}
     for name, info in model.model_fields.items():
         if name not in plain:
             if not info.is_required():
                 sections[name] = info.get_default(call_default_factory=True)
-            continue
-        try:
-            sections[name] = _field_adapter(info).validate_python(plain[name], strict=True)
-        except ValidationError:
-            continue
-    return sections
+        elif isinstance(plain[name], tuple) and get_origin(info.annotation) is tuple:
+            adapter = TypeAdapter(get_args(info.annotation)[0])
+            kept = [
+                (k, value) for k, entry in enumerate(plain[name]) if (value := _lenient(adapter, entry)) is not None
+            ]
+            sections[name] = tuple(value for _, value in kept)
+            if len(kept) < len(plain[name]):
+                numbers[name] = tuple(k for k, _ in kept)
+        elif (value := _lenient(_field_adapter(info), plain[name])) is not None:
+            sections[name] = value
+    return sections, numbers
+
+
+def _lenient(adapter: TypeAdapter[Any], value: Any) -> Any:
+    """The record without its unknown keys, or None when anything else is wrong with it."""
+    try:
+        return adapter.validate_python(value, strict=True)
+    except ValidationError as error:
+        unknown = [e["loc"] for e in error.errors() if e["type"] == "extra_forbidden"]
+        if len(unknown) < error.error_count():
+            return None
+    for location in unknown:
+        value = _without(value, location)
+    try:
+        return adapter.validate_python(value, strict=True)
+    except ValidationError:
+        return None
+
+
+def _without(value: Any, location: tuple[int | str, ...]) -> Any:
+    """A copy of nested mappings and tuples without the key at `location`; parts that are no key are union members."""
+    first, rest = location[0], location[1:]
+    if isinstance(value, tuple) and isinstance(first, int) and rest:
+        return (*value[:first], _without(value[first], rest), *value[first + 1 :])
+    if isinstance(value, dict):
+        if not rest:
+            return {key: inner for key, inner in value.items() if key != first}
+        if first in value:
+            return {**value, first: _without(value[first], rest)}
+    return _without(value, rest) if rest else value
 
 
 def _field_adapter(info: FieldInfo) -> TypeAdapter[Any]:

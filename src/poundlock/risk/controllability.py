@@ -20,8 +20,9 @@ Standing = Literal["holds", "straddles", "broken"]
 
 
 def standing(tolerance: Tolerance, estimate: Estimate) -> Standing:
-    """A tolerance holds when the upper end of the interval is at most its limit, is broken when the lower end is above."""
-    if estimate.high <= tolerance.at_most:
+    """A tolerance holds when the upper end of the interval is at most its limit, is broken when the lower end is above.
+    A tail that is too thin for its interval to be trusted never holds."""
+    if estimate.high <= tolerance.at_most and not estimate.thin:
         return "holds"
     return "broken" if estimate.low > tolerance.at_most else "straddles"
 
@@ -48,7 +49,8 @@ class CapSearch:
     """verdict and its certificate. setting: the loosest that holds, None when none does. next_looser: the tightest
     setting tried above it that does not hold, None when the loosest of the range holds. today: at today's setting.
     points: everything tried, by setting. monotone: no tolerance's statistic fell when the cap was loosened, beyond its
-    error; if False, the search may have missed a setting and the verdict says so by being undecided."""
+    error; if False, the search may have missed a setting: one that was found still holds, but where none was found the
+    verdict is undecided."""
 
     verdict: ControlVerdict
     setting: float | None

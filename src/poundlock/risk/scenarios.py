@@ -47,7 +47,7 @@ class ScenarioModel(Declared):
     """What moves institutions; 'sector' is the factor of their kind."""
     pools: FactorShares = FactorShares(common=1.0)
     """What moves the systematic factor of borrower pools; the shares are scaled to one."""
-    valuation: Literal["clearing", "linear-debtrank"] = "linear-debtrank"
+    valuation: Literal["clearing", "linear-debtrank"]
     """How claims on weakened institutions are valued when losses spread. The gates use this one; the other is reported."""
     bracket: bool = False
     """Let a tolerance pass only if it is not broken under the other valuation either; else it is inconclusive."""
@@ -137,5 +137,5 @@ def draw_blocks(of: Drivers, model: ScenarioModel) -> Iterator[tuple[Floats, Flo
 
 def shock(system: System, asset_loss: Floats, pool_loss: Floats) -> Floats:
     """Money lost on external assets by each institution. Shape (b, n); negative for a gain."""
-    outside_pools = system.external_assets - system.holdings.sum(axis=1)
+    outside_pools = system.external_assets - system.safe_assets - system.holdings.sum(axis=1)
     return np.asarray(outside_pools * asset_loss + np.einsum("sk,ik->si", pool_loss, system.holdings))

@@ -43,7 +43,7 @@ class System:
 
     ids, names, kinds, regions: length n. external_assets: shape (n,), everything held outside the system, holdings
     included. external_liabilities: shape (n,). holdings: shape (n, k), amounts in each asset class, part of external
-    assets. tier1_capital, loans: shape (n,), NaN where not reported. unit: money unit of every amount, e.g. 'mn CNY'.
+    assets. safe_assets: shape (n,), another part of them, which no shock touches (cash). tier1_capital, loans: shape (n,), NaN where not reported. unit: money unit of every amount, e.g. 'mn CNY'.
     """
 
     ids: tuple[str, ...]
@@ -55,6 +55,7 @@ class System:
     layers: tuple[Layer, ...]
     asset_classes: tuple[AssetClass, ...]
     holdings: Floats = field(repr=False)
+    safe_assets: Floats = field(repr=False)
     tier1_capital: Floats = field(repr=False)
     loans: Floats = field(repr=False)
     unit: str

@@ -36,6 +36,7 @@ def synthetic_system(institutions: int, mean_degree: float = 10.0, seed: int = 0
         layers=(Layer("interbank", amounts),),
         asset_classes=(),
         holdings=np.zeros((n, 0)),
+        safe_assets=np.zeros(n),
         tier1_capital=missing,
         loans=missing,
         unit="synthetic units",

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from poundlock.problems import Problem
+from poundlock.problems import Problem, Where, nowhere
 from poundlock.reading import Column, Declared, InputFile, Table, read_table
 from poundlock.system.balance import AssetClass, Floats, Layer, System
-from poundlock.system.rebuild import positions, rebuild
+from poundlock.system.rebuild import LayerTotals, positions, rebuild
 from poundlock.system.reconstruct import Reconstruction
 
 
@@ -29,7 +30,8 @@ class SystemFiles(Declared):
     unit: str
     """Money unit of every amount in these tables, e.g. 'mn CNY'."""
     institutions: str
-    """CSV: id, name, kind, region, external_assets, external_liabilities, equity [, tier1_capital, loans, origin]."""
+    """CSV: id, name, kind, region, external_assets, external_liabilities, equity [, tier1_capital, loans,
+    safe_assets, origin]. Safe assets are the part of external assets that no shock touches, such as cash."""
     exposures: str | None = None
     """CSV: layer, creditor, debtor, amount. For a layer that also has totals these are known cells, kept exactly."""
     totals: str | None = None
@@ -46,11 +48,13 @@ class SystemFiles(Declared):
 
 @dataclass(frozen=True)
 class ReadSystem:
-    """A System with what is known about its making. inputs: the files read. rebuilt: layer name to Reconstruction."""
+    """A System with what is known about its making. inputs: the files read. rebuilt: layer name to Reconstruction.
+    sound: no Problem was found; else only names, kinds and regions can be relied on, for checks that go on."""
 
     system: System
     inputs: tuple[InputFile, ...]
     rebuilt: dict[str, Reconstruction] = field(repr=False)
+    sound: bool
 
 
 _ID = Column("id")
@@ -65,6 +69,7 @@ _COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("equity", "number"),
         Column("tier1_capital", "number", optional=True, blank=True, minimum=0),
         Column("loans", "number", optional=True, blank=True, minimum=0),
+        Column("safe_assets", "number", optional=True, minimum=0),
         Column("origin", optional=True, blank=True),
     ),
     "exposures": (Column("layer"), Column("creditor"), Column("debtor"), Column("amount", "number", minimum=0)),
@@ -96,20 +101,20 @@ _KEYS = {
 
 
 def read_system(
-    folder: Path, declared: SystemFiles, problems: list[Problem], *, plan: tuple[str, int | None] = ("plan", None)
+    folder: Path, declared: SystemFiles, problems: list[Problem], *, where: Where = nowhere
 ) -> ReadSystem | None:
-    """Read, check and assemble. Adds every Problem found in any table; returns None if there was one.
+    """Read, check and assemble. Adds every Problem found in any table; None when institutions or pools are unreadable.
 
-    plan: (file, line) of the declaration, for messages about files that are missing.
+    where: place of each key of the declaration, for messages about files that are missing.
     """
     before = len(problems)
     tables: dict[str, Table] = {}
     for role, columns in _COLUMNS.items():
         if (name := getattr(declared, role)) is not None:
-            table = read_table(folder / name, columns, problems, declared_at=plan)
+            table = read_table(folder / name, columns, problems, declared_at=where(role))
             if table is not None:
                 tables[role] = table
-    if "institutions" not in tables:
+    if "institutions" not in tables or (declared.pools is not None and "pools" not in tables):
         return None
     index = _index(tables["institutions"], "id", problems)
     pools = _index(tables["pools"], "id", problems) if "pools" in tables else {}
@@ -117,12 +122,9 @@ def read_system(
     _check_balance(tables, index, declared, problems)
     rebuilt: dict[str, Reconstruction] = {}
     layers = _layers(tables, index, rebuilt, problems)
-    if len(problems) > before:
-        return None
-    system = _assemble(
-        tables, layers, _amounts(tables.get("holdings"), ("institution", "pool"), index, pools), declared.unit
-    )
-    return ReadSystem(system, tuple(t.file for t in tables.values()), rebuilt)
+    holdings = _amounts(tables.get("holdings"), ("institution", "pool"), index, pools)
+    system = _assemble(tables, layers, holdings, declared.unit)
+    return ReadSystem(system, tuple(t.file for t in tables.values()), rebuilt, sound=len(problems) == before)
 
 
 def _index(table: Table, column: str, problems: list[Problem]) -> dict[str, int]:
@@ -210,22 +212,47 @@ def _amounts(table: Table | None, keys: tuple[str, str], first: dict[str, int], 
 def _layers(
     tables: dict[str, Table], index: dict[str, int], rebuilt: dict[str, Reconstruction], problems: list[Problem]
 ) -> tuple[Layer, ...]:
+    """Every layer of the exposures and totals tables; nothing of a table that names unknown institutions."""
     n = len(index)
     given: dict[str, csr_array] = {}
+    cells: dict[str, NDArray[np.bool_]] = {}
     exposures, totals = tables.get("exposures"), tables.get("totals")
     if exposures is not None and all(name in index for key in ("creditor", "debtor") for name in exposures[key]):
         creditor, debtor = positions(exposures["creditor"], index), positions(exposures["debtor"], index)
         for layer in dict.fromkeys(exposures["layer"]):
             of = exposures["layer"] == layer
             given[layer] = csr_array((exposures["amount"][of], (creditor[of], debtor[of])), shape=(n, n))
-    if totals is not None and all(name in index for name in totals["institution"]):
+            cells[layer] = np.zeros((n, n), dtype=bool)
+            cells[layer][creditor[of], debtor[of]] = True
+    if totals is not None and len(tables["institutions"]) == n and all(name in index for name in totals["institution"]):
         for layer in dict.fromkeys(totals["layer"]):
-            known = given.get(layer, csr_array((n, n), dtype=np.float64))
-            result = rebuild(layer, totals, tables.get("blocks"), known, tables["institutions"], index, problems)
+            known, is_known = given.get(layer, csr_array((n, n), dtype=np.float64)), cells.get(layer)
+            result = rebuild(_layer_totals(layer, tables, known.toarray(), is_known, index), problems)
             if result is not None:
                 rebuilt[layer] = result
                 given[layer] = csr_array(result.amounts)
     return tuple(Layer(name, amounts) for name, amounts in given.items())
+
+
+def _layer_totals(
+    layer: str, tables: dict[str, Table], known: Floats, is_known: NDArray[np.bool_] | None, index: dict[str, int]
+) -> LayerTotals:
+    table, totals, blocks = tables["institutions"], tables["totals"], tables.get("blocks")
+    n = len(index)
+    lends, owes, line_of = np.zeros(n), np.zeros(n), np.zeros(n, dtype=np.int64)
+    of = np.flatnonzero(totals["layer"] == layer)
+    rows = positions(totals["institution"][of], index)
+    lends[rows], owes[rows], line_of[rows] = totals["lends"][of], totals["owes"][of], of
+    regions = {region: k for k, region in enumerate(dict.fromkeys(table["region"]))}
+    sums, block_row = np.full((n, len(regions)), np.nan), np.zeros((n, len(regions)), dtype=np.int64)
+    if blocks is not None:
+        for row in np.flatnonzero(blocks["layer"] == layer):
+            i, k = index.get(blocks["creditor"][row]), regions.get(blocks["debtor_region"][row])
+            if i is not None and k is not None:
+                sums[i, k], block_row[i, k] = blocks["amount"][row], row
+    cells = np.zeros((n, n), dtype=bool) if is_known is None else is_known
+    names, places = tuple(table["id"]), tuple(table["region"])
+    return LayerTotals(layer, totals, names, places, lends, owes, line_of, known, cells, sums, block_row, blocks)
 
 
 def _assemble(tables: dict[str, Table], layers: tuple[Layer, ...], holdings: Floats, unit: str) -> System:
@@ -258,6 +285,7 @@ def _assemble(tables: dict[str, Table], layers: tuple[Layer, ...], holdings: Flo
         layers=layers,
         asset_classes=classes,
         holdings=holdings,
+        safe_assets=table["safe_assets"] if "safe_assets" in table else np.zeros(n),
         tier1_capital=table["tier1_capital"] if "tier1_capital" in table else missing,
         loans=table["loans"] if "loans" in table else missing,
         unit=unit,
@@ -287,11 +315,12 @@ def _check_balance(
     if "holdings" in tables:
         pools = {name: k for k, name in enumerate(dict.fromkeys(tables["holdings"]["pool"]))}
         held = _amounts(tables["holdings"], ("institution", "pool"), index, pools).sum(axis=1)[rows]
+        held = held + (table["safe_assets"] if "safe_assets" in table else 0.0)
         for row in np.flatnonzero(held > assets * (1 + 1e-9)):
-            found = f"'{table['id'][row]}' holding {held[row]:,.6g} in pools with external assets of {assets[row]:,.6g}"
+            found = f"'{table['id'][row]}' holding {held[row]:,.6g} in pools and safe assets with external assets of {assets[row]:,.6g}"
             problems.append(
                 table.problem(
-                    int(row), found, "holdings within external assets", "raise external_assets or correct the holdings"
+                    int(row), found, "holdings within external assets", "raise external_assets or correct what is held"
                 )
             )
 
@@ -312,7 +341,11 @@ def _reported_sides(tables: dict[str, Table], index: dict[str, int]) -> tuple[Fl
             exposures["layer"], exposures["creditor"], exposures["debtor"], exposures["amount"], strict=True
         ):
             if layer not in whole:
-                known = creditor in index and debtor in index and creditor != debtor
-                claims[index.get(creditor, len(index))] += amount if known else np.nan
-                obligations[index.get(debtor, len(index))] += amount if known else np.nan
+                if (
+                    creditor == debtor or creditor not in index or debtor not in index
+                ):  # told already; whose it is, is open
+                    claims[:] = obligations[:] = np.nan
+                else:
+                    claims[index[creditor]] += amount
+                    obligations[index[debtor]] += amount
     return claims[:-1], obligations[:-1]

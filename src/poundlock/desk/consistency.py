@@ -1,0 +1,194 @@
+"""Does a plan agree with itself, with its system and with its panel? Each function yields every Problem it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from poundlock.desk.plan_file import PlanFile
+from poundlock.pilots import Panel, Pilot
+from poundlock.problems import Problem
+from poundlock.reading import Document
+from poundlock.risk.statistics import draws_needed
+from poundlock.rollout.plan import ControlGate, EffectGate, ExpectedShortfall, InequalityGate, ToleranceGate
+from poundlock.rules import rules
+from poundlock.system import System
+
+Problems = Iterator[Problem]
+LISTS = ("measures", "tolerances", "controls", "gates", "stages")
+
+
+def plan_against_itself(document: Document[PlanFile]) -> Problems:
+    """Ids used twice, ids that point to nothing, unknown rules, sections missing without a reason."""
+    yield from _ids_used_twice(document)
+    yield from _dangling_ids(document)
+    yield from _unknown_rules(document)
+    yield from _unexplained_absence(document)
+    for number, _ in [entry for entry in document.entries("measures") if entry[1].kind == "joint-lending"][1:]:
+        found, expected = "a second measure of kind joint-lending", "one, since caps hold for all joint loans of a bank"
+        yield _at(document, "measures", number)(found, expected, "put all joint loans into one table")
+
+
+def plan_against_system(document: Document[PlanFile], system: System) -> Problems:
+    """Kinds, regions and scopes that the system's tables do not have; draws too few for a tolerance."""
+    kinds = set(system.kinds)
+    model = document.sections.get("scenarios")
+    for kind in sorted(kinds - set(model.volatility)) if model is not None else ():
+        found, cure = f"no volatility for kind '{kind}'", f"add '{kind}:' with a yearly volatility"
+        yield _at(document, "scenarios", "volatility")(found, "one for every kind of the institutions table", cure)
+    for number, tolerance in document.entries("tolerances"):
+        yield from _scope(document, number, tolerance, system)
+        yield from _draws(document, number, tolerance)
+    for number, measure in document.entries("measures"):
+        at = _at(document, "measures", number, "local_kinds")
+        for name in sorted(set(measure.local_kinds) - kinds):
+            yield at(f"kind '{name}', which no institution has", ", ".join(sorted(kinds)), "correct the kind")
+        if not measure.local_kinds and any(s and s.home_region_only for s in (measure.today, measure.before)):
+            yield at("home_region_only without local_kinds", "the kinds that count as local banks", "add local_kinds")
+    regions = set(system.regions) | {pool.region for pool in system.asset_classes}
+    for number, stage in document.entries("stages"):
+        for region in sorted(set(stage.regions) - regions):
+            found = f"region '{region}', where the system has neither institution nor pool"
+            yield _at(document, "stages", number, "regions")(
+                found, "a region of the system's tables", "correct the code"
+            )
+
+
+def plan_against_panel(document: Document[PlanFile], pilot: Pilot, panel: Panel) -> Problems:
+    """Windows and years that the panel does not have."""
+    runs = f"which runs {panel.periods[0]} to {panel.periods[-1]}"
+    for number, outcome in enumerate(pilot.outcomes):
+        for key in ("since", "until"):
+            if getattr(outcome, key) not in panel.periods:
+                found = f"{key} {getattr(outcome, key)} of outcome '{outcome.id}', outside the panel, {runs}"
+                yield _at(document, "pilot", "outcomes", number, key)(
+                    found, "a period of the panel", "correct the window"
+                )
+        for key, year in (("start", pilot.start), ("in_time_placebo", outcome.in_time_placebo)):
+            if year is not None and panel.periods[0] < year <= panel.periods[-1] and year not in panel.periods:
+                place = ("pilot", "start") if key == "start" else ("pilot", "outcomes", number, key)
+                found = f"{key} {year}, a period for which the panel has no row"
+                yield _at(document, *place)(found, "a period of the panel", "add the period or move the date")
+    for number, gate in document.entries("gates"):
+        if isinstance(gate, InequalityGate) and pilot.income is not None and pilot.population is not None:
+            for key in ("from_year", "to_year"):
+                year = getattr(gate, key)
+                known = year in panel.periods
+                if not known or not np.isfinite(panel.values[pilot.income][:, panel.periods.index(year)]).any():
+                    found = f"year {year}, for which the panel has no income"
+                    yield _at(document, "gates", number, key)(
+                        found, "a year with income in the panel", "correct the year"
+                    )
+
+
+def _at(document: Document[PlanFile], *location: str | int) -> Any:
+    """A maker of Problems at this place of the plan."""
+
+    def problem(found: str, expected: str, cure: str) -> Problem:
+        return Problem(document.file.name, document.line(*location), found, expected, cure)
+
+    return problem
+
+
+def _ids_used_twice(document: Document[PlanFile]) -> Problems:
+    entries: dict[str, list[tuple[str, tuple[str | int, ...]]]] = {
+        section: [(entry.id, (section, k, "id")) for k, entry in document.entries(section)] for section in LISTS
+    }
+    pilot = document.sections.get("pilot")
+    outcomes = enumerate(pilot.outcomes) if pilot else ()
+    entries["outcomes"] = [(outcome.id, ("pilot", "outcomes", k, "id")) for k, outcome in outcomes]
+    for section, found in entries.items():
+        seen: set[str] = set()
+        for name, location in found:
+            if name in seen:
+                said = f"{section} id '{name}' a second time"
+                yield _at(document, *location)(said, "each id once", "rename one of the two")
+            seen.add(name)
+
+
+def _dangling_ids(document: Document[PlanFile]) -> Problems:
+    ids = {section: {entry.id for _, entry in document.entries(section)} for section in LISTS}
+    pilot = document.sections.get("pilot")
+    ids["outcomes"] = {outcome.id for outcome in pilot.outcomes} if pilot else set()
+    readable = {section for section in LISTS if document.whole(section)} | (
+        {"outcomes"} if "pilot" in document.sections else set()
+    )
+    for location, name, target in _pointers(document):
+        if target in readable and name not in ids[target]:
+            known = ", ".join(sorted(ids[target])) or f"no {target} in this plan"
+            yield _at(document, *location)(
+                f"'{name}', which is not among the {target}", known, "correct the id or declare it"
+            )
+    for number, gate in document.entries("gates"):
+        named = pilot is not None and pilot.income is not None and pilot.population is not None
+        if isinstance(gate, InequalityGate) and "pilot" in document.sections and not named:
+            found = "an inequality gate without pilot.income and pilot.population"
+            expected = "both columns, and the panel that holds them"
+            yield _at(document, "gates", number)(found, expected, "name them in the pilot section")
+
+
+def _pointers(document: Document[PlanFile]) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+    """Where one part names another: (location, id, section that must hold it)."""
+    for number, gate in document.entries("gates"):
+        if isinstance(gate, ToleranceGate):
+            yield ("gates", number, "tolerance"), gate.tolerance, "tolerances"
+        elif isinstance(gate, ControlGate):
+            yield ("gates", number, "control"), gate.control, "controls"
+        elif isinstance(gate, EffectGate):
+            yield ("gates", number, "outcome"), gate.outcome, "outcomes"
+    for number, control in document.entries("controls"):
+        yield ("controls", number, "measure"), control.measure, "measures"
+
+
+def _unknown_rules(document: Document[PlanFile]) -> Problems:
+    cited: list[tuple[tuple[str | int, ...], str]] = []
+    for number, measure in document.entries("measures"):
+        for role in ("today", "before"):
+            limits = getattr(measure, role)
+            basis = limits.legal_basis if limits else ()
+            cited += [(("measures", number, role, "legal_basis", k), rule) for k, rule in enumerate(basis)]
+    cited += [
+        (("controls", number, "legal_basis"), control.legal_basis) for number, control in document.entries("controls")
+    ]
+    known = f"one of {', '.join(sorted(rules())[:6])}, ..."
+    for location, rule in cited:
+        if rule not in rules():
+            yield _at(document, *location)(f"unknown rule '{rule}'", known, "cite a rule of the package's rules")
+
+
+def _unexplained_absence(document: Document[PlanFile]) -> Problems:
+    left_out = document.sections.get("left_out")
+    for section in ("measures", "pilot"):
+        if left_out is None or section not in document.sections:
+            continue
+        reason, present = getattr(left_out, section), bool(document.sections[section]) or not document.whole(section)
+        if not present and reason is None:
+            expected = f"{section}, or the reason under left_out.{section}"
+            yield _at(document)(f"a plan without {section}", expected, f"add {section}, or say why there is none")
+        if present and reason is not None:
+            yield _at(document, "left_out", section)(
+                f"left_out.{section} beside {section}", "one of the two", "remove the reason or the section"
+            )
+
+
+def _scope(document: Document[PlanFile], number: int, tolerance: Any, system: System) -> Problems:
+    at, scope = _at(document, "tolerances", number, "scope"), tolerance.scope
+    unknown = [("kind", name, set(system.kinds)) for name in sorted(set(scope.kinds) - set(system.kinds))]
+    unknown += [("region", name, set(system.regions)) for name in sorted(set(scope.regions) - set(system.regions))]
+    for what, name, known in unknown:
+        yield at(f"scope {what} '{name}', which no institution has", ", ".join(sorted(known)[:8]), "correct the scope")
+    if not unknown and not system.members(scope.kinds, scope.regions).any():
+        yield at("a scope that holds no institution", "at least one", "widen the scope")
+
+
+def _draws(document: Document[PlanFile], number: int, tolerance: Any) -> Problems:
+    model = document.sections.get("scenarios")
+    if isinstance(tolerance, ExpectedShortfall) and model is not None and model.count < draws_needed(tolerance.level):
+        found = f"{model.count:,} scenarios for level {tolerance.level:g}"
+        expected = f"at least {draws_needed(tolerance.level):,}, so that the tail holds 50"
+        yield _at(document, "scenarios", "count")(found, expected, "raise scenarios.count or lower the level")
+    if tolerance.added_by_measures and document.whole("measures") and not document.sections["measures"]:
+        at = _at(document, "tolerances", number, "added_by_measures")
+        yield at("added_by_measures in a plan without measures", "a measure", "remove the key or add a measure")

@@ -1,0 +1,124 @@
+"""One tiny bad input each: one Problem that names file and line, says what was found and expected, and how to mend it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from conftest import edit
+
+PLAN, BANKS, TOTALS, PANEL = "plan.yaml", "institutions.csv", "totals.csv", "panel.csv"
+
+# fmt: off
+ONE_MISTAKE = {
+    # name: (file to edit, old text, new text, file of the Problem, its line or a text in that line, found, cure)
+    'unknown key': (PLAN, 'tightest: 0.0', 'tightest: 0.0\n    tigthen: 1', PLAN, 'tigthen: 1', "unknown key 'controls.0.tigthen'", "rename it to 'tightest'"),
+    'unknown key in a tolerance': (PLAN, 'hard: true', 'hrad: true', PLAN, 'hrad: true', 'hrad', "rename it to 'hard'"),
+    'wrong type': (PLAN, 'count: 10000', 'count: many', PLAN, 'count: many', "scenarios.count = 'many'", 'correct the value'),
+    'number as text': (PLAN, 'platform_share: 0.30', 'platform_share: "0.30"', PLAN, 'platform_share: "0.30"', "platform_share = '0.30'", 'correct'),
+    'per cent for a share': (PLAN, 'platform_share: 0.30', 'platform_share: 30', PLAN, 'platform_share: 30', 'platform_share = 30', 'correct'),
+    'unknown kind of gate': (PLAN, 'kind: inequality', 'kind: equality', PLAN, 'kind: equality', "of kind 'equality'", 'kinds'),
+    'missing file': (PLAN, 'pools: pools.csv', 'pools: puddles.csv', PLAN, 'puddles.csv', "puddles.csv'", 'correct the path'),
+    'tolerance without limit': (PLAN, '    at_most: 0.005\n', '', PLAN, 'statistic: failure-probability', "no key 'tolerances.1.at_most'", "add 'at_most:'"),
+    'cap range upside down': (PLAN, 'loosest: 1.0', 'loosest: -1.0', PLAN, 'loosest: -1.0', 'loosest = -1.0', 'correct'),
+    'cap range reversed': (PLAN, 'tightest: 0.0', 'tightest: 2.0', PLAN, 'kind: partner-cap', 'range upside down', 'exchange the two'),
+    'pilot start outside the window': (PLAN, 'start: 2020', 'start: 1999', PLAN, 'pilot:', 'start 1999', 'move the start'),
+    'pilot start outside the panel': (PLAN, 'until: 2024', 'until: 2040', PLAN, 'until: 2040', 'until 2040', 'correct the window'),
+    'treated region missing': (PLAN, 'treated: [A]', 'treated: [AA]', PLAN, 'treated: [AA]', "treated region 'AA'", 'correct the code'),
+    'one donor only': (PLAN, 'treated: [A]', 'treated: [A]\n  not_donors: [C, D, E, F, G, H, I, J, K, L, M, N]', PLAN, 'not_donors', 'one donor only', 'add regions'),
+    'gate without its tolerance': (PLAN, 'tolerance: local-tail', 'tolerance: local-tale', PLAN, 'local-tale', "'local-tale'", 'correct the id'),
+    'control without its measure': (PLAN, 'measure: joint-lending\n    tightest', 'measure: lending\n    tightest', PLAN, 'measure: lending', "'lending'", 'correct the id'),
+    'unknown rule': (PLAN, 'legal_basis: JL-02', 'legal_basis: XX-99', PLAN, 'XX-99', "unknown rule 'XX-99'", 'cite a rule'),
+    'kind without volatility': (PLAN, ', platform: 0.08', '', PLAN, 'volatility: {', "no volatility for kind 'platform'", "add 'platform:'"),
+    'scope that nobody is in': (PLAN, 'scope: { kinds: [local-bank] }', 'scope: { kinds: [shadow-bank] }', PLAN, 'shadow-bank', "'shadow-bank'", 'correct the scope'),
+    'too few scenarios for the tail': (PLAN, 'count: 10000', 'count: 4000', PLAN, 'count: 4000', '4,000 scenarios', 'raise scenarios.count'),
+    'an id twice': (PLAN, 'id: any-fails', 'id: local-tail', PLAN, 'id: local-tail\n    label: Chance', "'local-tail' a second time", 'rename'),
+    'stage that ends before it starts': (PLAN, 'ends: 2028-12-31', 'ends: 2025-12-31', PLAN, 'id: region-b', 'ends 2025-12-31', 'correct one of the dates'),
+    'stage in a region nobody knows': (PLAN, 'regions: [B]', 'regions: [Q]', PLAN, 'regions: [Q]', "region 'Q'", 'correct the code'),
+    'year without income': (PLAN, 'to_year: 2024', 'to_year: 2030', PLAN, 'to_year: 2030', 'year 2030', 'correct the year'),
+    'outcome of no column': (PLAN, 'column: output', 'column: outpt', PLAN, 'column: outpt', "'outpt'", 'correct the column'),
+    'duplicate institution': (BANKS, 'local-4,Local', 'local-3,Local', BANKS, 7, "'local-3' a second time (first in line 6)", 'rename'),
+    'negative amount': (BANKS, ',54000', ',-54000', BANKS, 2, 'loans = -54000', 'correct'),
+    'not a number': (BANKS, ',54000', ',nan', BANKS, 2, "loans = 'nan'", 'correct'),
+    'infinity': (BANKS, ',54000', ',inf', BANKS, 2, "loans = 'inf'", 'correct'),
+    'balance sheet that does not add up': (BANKS, 'Local Bank 4 (made up),local-bank,B,', 'Local Bank 4 (made up),local-bank,B,1', BANKS, 7, 'assets less liabilities give', 'correct equity'),
+    'exposure to an unknown name': ('exposures.csv', 'bank-1,platform-1', 'bank-1,platform-9', 'exposures.csv', 2, "unknown debtor 'platform-9'", 'correct the name'),
+    'exposure to oneself': ('exposures.csv', 'bank-1,platform-1', 'platform-1,platform-1', 'exposures.csv', 2, 'lending to itself', 'remove'),
+    'two sides that differ': (TOTALS, 'local-4,250,100', 'local-4,250,99', TOTALS, None, 'owes 9,649', 'correct the totals'),
+    'capital missing where a cap needs it': (BANKS, ',188,188,1500', ',188,,1500', 'joint_loans.csv', 12, 'without tier1_capital', 'fill tier1_capital'),
+    'unknown pool': ('joint_loans.csv', 'firms-b', 'firms-c', 'joint_loans.csv', 3, "unknown pool 'firms-c'", 'correct'),
+    'default probability above one': ('pools.csv', '0.04', '4', 'pools.csv', 2, 'default_probability = 4', 'correct'),
+    'a unit and period twice': (PANEL, ',2012,', ',2011,', PANEL, 3, 'period 2011 a second time', 'remove'),
+    'period that is no whole number': (PANEL, ',2012,', ',2012.5,', PANEL, 3, "year = '2012.5'", 'correct'),
+}
+# fmt: on
+
+
+@pytest.mark.parametrize("name", ONE_MISTAKE)
+def test_one_mistake_is_told_once_with_its_place_and_cure(name: str, starter: Path, problems):
+    file, old, new, where, at, found, cure = ONE_MISTAKE[name]
+    edit(starter / file, old, new)
+    text = (starter / where).read_text(encoding="utf-8")
+    line = text.count("\n", 0, text.index(at)) + 1 if isinstance(at, str) else at
+    said = problems(starter)
+    hits = [p for p in said if found in p.found]
+    assert hits, [str(p) for p in said]
+    assert Path(hits[0].file).name == where
+    assert hits[0].line == line, str(hits[0])
+    assert cure in hits[0].cure
+    assert hits[0].expected
+    assert len(said) == 1 or name in KNOWN_COMPANY, [str(p) for p in said]
+
+
+# mistakes that truly make a second one: a balance that hangs on the changed figure, two rows of the same bank
+KNOWN_COMPANY = {"duplicate institution", "an id twice", "two sides that differ"}
+
+
+def test_ten_mistakes_in_plan_and_tables_come_in_one_go(starter: Path, problems):
+    wrong = [
+        "unknown key", "wrong type", "unknown rule", "unknown kind of gate", "stage that ends before it starts",
+        "not a number", "exposure to an unknown name", "unknown pool", "default probability above one", "a unit and period twice",
+    ]  # fmt: skip
+    for name in wrong:
+        file, old, new, *_ = ONE_MISTAKE[name]
+        edit(starter / file, old, new)
+    said = problems(starter)
+    for name in wrong:
+        assert any(ONE_MISTAKE[name][5] in p.found for p in said), (name, [str(p) for p in said])
+    assert len(said) == len(wrong), [str(p) for p in said]
+
+
+def test_totals_that_no_network_can_meet_name_the_bank(starter: Path, problems):
+    """bank-1 lends and owes more than all others together could take or give."""
+    rows = (
+        (starter / TOTALS)
+        .read_text(encoding="utf-8")
+        .replace("bank-1,4200,5000", "bank-1,9000,9000")
+        .replace("bank-2,3900,3600", "bank-2,1,1")
+    )
+    rows = rows.replace("local-1,600,450", "local-1,100,100").replace("local-2,500,350", "local-2,100,100")
+    rows = rows.replace("local-3,200,150", "local-3,100,100").replace("local-4,250,100", "local-4,100,100")
+    (starter / TOTALS).write_text(rows, encoding="utf-8")
+    said = [p for p in problems(starter) if p.file.endswith(TOTALS)]
+    assert any("'bank-1' lends 8,599 more than any network" in p.found and p.line == 2 for p in said), [
+        str(p) for p in said
+    ]
+
+
+def test_a_plan_without_measures_or_pilot_must_say_why(starter: Path, problems):
+    text = (starter / PLAN).read_text(encoding="utf-8")
+    start, end = text.index("# Did it work?"), text.index("# Where, from when")
+    (starter / PLAN).write_text(text[:start] + text[end:], encoding="utf-8")
+    said = problems(starter)
+    assert any("a plan without pilot" in p.found and "left_out.pilot" in p.expected for p in said)
+    assert any("'output', which is not among the outcomes" in p.found for p in said)
+    assert any("an inequality gate" in p.found for p in said)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"title: \xe9\n", b"[" * 20000, b"a" * (2 << 20)])
+@pytest.mark.parametrize("file", [PLAN, BANKS, PANEL])
+def test_files_that_are_none_end_in_a_problem(file: str, content: bytes, starter: Path, problems):
+    (starter / file).write_bytes(content)
+    said = problems(starter)
+    assert any(Path(p.file).name == file for p in said)
