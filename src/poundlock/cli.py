@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from json import dumps
 from pathlib import Path
 from types import FrameType
@@ -35,6 +36,7 @@ COLOURS = {
     "breach": "bold red",
 }
 EXIT_PROBLEMS, EXIT_INTERRUPTED = 2, 130
+SHOWN_PROBLEMS = 50
 WIDTH_OF_FILES = 200  # columns of the verdict table where there is no terminal
 
 app = typer.Typer(
@@ -66,6 +68,9 @@ AsJson = Annotated[
 def main() -> NoReturn:
     """Entry point: SIGTERM ends like Ctrl-C, so that half-written files are removed on the way out."""
     signal.signal(signal.SIGTERM, _interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # words of a plan that this terminal cannot show
     app()
     sys.exit(0)
 
@@ -113,7 +118,7 @@ def run_command(
     Example: poundlock run examples/zhejiang/plan.yaml --out build/zhejiang
     """
     try:
-        assessment, written = _answered(plan, out)
+        assessment, written = _answered(plan, out, json)
     except KeyboardInterrupt:
         Console(stderr=True).print("Interrupted; nothing was written.")
         raise typer.Exit(EXIT_INTERRUPTED) from None
@@ -133,11 +138,11 @@ def run_command(
             console.print(Text(f"{label}: {path}"), soft_wrap=True)
 
 
-def _answered(plan: Path, out: Path | None) -> tuple[Assessment, tuple[Path, Path] | None]:
+def _answered(plan: Path, out: Path | None, json: bool) -> tuple[Assessment, tuple[Path, Path] | None]:
     from poundlock.desk import run
     from poundlock.figures import write_report
 
-    checked = _checked(plan)
+    checked = _checked(plan, json)
     if out is not None and out.exists() and not out.is_dir():
         _refuse(f"{out} is a file; --out needs a folder. Cure: name another place.")
     with _progress(checked) as report:
@@ -163,12 +168,10 @@ def check_command(plan: PlanPath, json: AsJson = False) -> None:
     console = Console(highlight=False)
     console.print(Text.assemble(("✓", "green"), f" {plan}: no problem found."), soft_wrap=True)
     for name, rebuilt in checked.read.rebuilt.items():
-        console.print(
-            f"  layer '{name}' rebuilt from totals in {rebuilt.rounds} rounds, totals met to {rebuilt.gap:.1e}"
-        )
-    console.print(
-        f"  {len(system)} institutions, {len(system.asset_classes)} pools, {len(checked.plan.gates)} gates, {len(checked.inputs)} files read"
-    )
+        said = f"  layer '{name}' rebuilt from totals in {rebuilt.rounds} rounds, totals met to {rebuilt.gap:.1e}"
+        console.print(Text(said), soft_wrap=True)
+    counts = f"{len(system)} institutions, {len(system.asset_classes)} pools, {len(checked.plan.gates)} gates"
+    console.print(Text(f"  {counts}, {len(checked.inputs)} files read"))
 
 
 @app.command("init")
@@ -186,8 +189,9 @@ def init_command(
 
     try:
         plan = write_starter(folder, plan_schema_text())
-    except FileExistsError as error:
-        _refuse(f"{error}. Cure: name a folder that does not exist yet.")
+    except OSError as error:
+        said = f"{error.filename or folder}: {error.strerror}" if error.strerror else str(error)
+        _refuse(f"{said}. Cure: name a folder that does not exist yet, in a place where you may write.")
     console = Console(highlight=False)
     console.print(Text(f"Starter plan: {plan}"), soft_wrap=True)
     console.print(Text(f"Try: poundlock run {plan} --out {folder / 'report'}"), soft_wrap=True)
@@ -226,7 +230,7 @@ def _checked(plan: Path, json: bool = False) -> CheckedPlan:
             ),
             soft_wrap=True,
         )
-        for problem in found.problems:
+        for problem in found.problems[:SHOWN_PROBLEMS]:
             place = problem.file if problem.line is None else f"{problem.file}:{problem.line}"
             console.print(Text.assemble("\n", (place, "bold")), soft_wrap=True)
             console.print(
@@ -235,6 +239,8 @@ def _checked(plan: Path, json: bool = False) -> CheckedPlan:
                 ),
                 soft_wrap=True,
             )
+        if count > SHOWN_PROBLEMS:
+            console.print(Text(f"\n... and {count - SHOWN_PROBLEMS} more; `poundlock check --json` prints them all."))
         raise typer.Exit(EXIT_PROBLEMS) from None
 
 

@@ -18,12 +18,12 @@ ONE_MISTAKE = {
     'wrong type': (PLAN, 'count: 10000', 'count: many', PLAN, 'count: many', "scenarios.count = 'many'", 'correct the value'),
     'number as text': (PLAN, 'platform_share: 0.30', 'platform_share: "0.30"', PLAN, 'platform_share: "0.30"', "platform_share = '0.30'", 'correct'),
     'per cent for a share': (PLAN, 'platform_share: 0.30', 'platform_share: 30', PLAN, 'platform_share: 30', 'platform_share = 30', 'correct'),
-    'unknown kind of gate': (PLAN, 'kind: inequality', 'kind: equality', PLAN, 'kind: equality', "of kind 'equality'", 'kinds'),
+    'unknown kind of gate': (PLAN, 'kind: inequality', 'kind: equality', PLAN, 'kind: equality', "of kind 'equality'", "give 'kind:'"),
     'missing file': (PLAN, 'pools: pools.csv', 'pools: puddles.csv', PLAN, 'puddles.csv', "puddles.csv'", 'correct the path'),
     'tolerance without limit': (PLAN, '    at_most: 0.005\n', '', PLAN, 'statistic: failure-probability', "no key 'tolerances.1.at_most'", "add 'at_most:'"),
     'cap range upside down': (PLAN, 'loosest: 1.0', 'loosest: -1.0', PLAN, 'loosest: -1.0', 'loosest = -1.0', 'correct'),
     'cap range reversed': (PLAN, 'tightest: 0.0', 'tightest: 2.0', PLAN, 'kind: partner-cap', 'range upside down', 'exchange the two'),
-    'pilot start outside the window': (PLAN, 'start: 2020', 'start: 1999', PLAN, 'pilot:', 'start 1999', 'move the start'),
+    'pilot start outside the window': (PLAN, 'start: 2020', 'start: 1999', PLAN, 'start: 1999', 'start 1999', 'move the start'),
     'pilot start outside the panel': (PLAN, 'until: 2024', 'until: 2040', PLAN, 'until: 2040', 'until 2040', 'correct the window'),
     'treated region missing': (PLAN, 'treated: [A]', 'treated: [AA]', PLAN, 'treated: [AA]', "treated region 'AA'", 'correct the code'),
     'one donor only': (PLAN, 'treated: [A]', 'treated: [A]\n  not_donors: [C, D, E, F, G, H, I, J, K, L, M, N]', PLAN, 'not_donors', 'one donor only', 'add regions'),
@@ -51,6 +51,18 @@ ONE_MISTAKE = {
     'default probability above one': ('pools.csv', '0.04', '4', 'pools.csv', 2, 'default_probability = 4', 'correct'),
     'a unit and period twice': (PANEL, ',2012,', ',2011,', PANEL, 3, 'period 2011 a second time', 'remove'),
     'period that is no whole number': (PANEL, ',2012,', ',2012.5,', PANEL, 3, "year = '2012.5'", 'correct'),
+    'kind of gate left out': (PLAN, '{ kind: effect, id', '{ id', PLAN, 'id: effect', "no key 'gates.3.kind'", "give 'kind:'"),
+    'format that is no number': (PLAN, 'format: 1', 'format: true', PLAN, 'format: true', 'true or false', 'format: 1'),
+    'negative balance tolerance': (PLAN, 'unit: mn EUR', 'balance_tolerance: -1\n  unit: mn EUR', PLAN, 'balance_tolerance', 'balance_tolerance = -1', 'correct'),
+    'volatility of no kind': (PLAN, 'platform: 0.08', 'platform: 0.08, platfrom: 0.5', PLAN, 'volatility:', "'platfrom'", 'correct the kind'),
+    'more failures than institutions': (PLAN, 'failures_at_least: 1', 'failures_at_least: 7', PLAN, 'failures_at_least: 7', '7 failures among 6', 'lower it'),
+    'treated region among not_donors': (PLAN, 'treated: [A]', 'treated: [A]\n  not_donors: [A]', PLAN, 'not_donors', 'among not_donors', 'take it out'),
+    'column in two roles': (PLAN, 'income: income_k', 'income: year', PLAN, 'panel.csv, unit', "'year' in two roles", 'name another column'),
+    'bank that is its platform': ("joint_loans.csv", 'bank-1,platform-1', 'bank-1,bank-1', "joint_loans.csv", 2, "as bank and as platform", 'correct one'),
+    'amount beyond all money': ("joint_loans.csv", ',202', ',4e300', "joint_loans.csv", 2, "4e300", 'correct'),
+    'search without end': (PLAN, 'loosest: 1.0', 'loosest: 1.0\n    resolution: 1.0e-300', PLAN, 'resolution', 'resolution = 1e-300', 'correct'),
+    'explicit tag': (PLAN, 'title: Starter', 'title: !!str Starter', PLAN, '!!str', 'an explicit tag', 'remove the tag'),
+    'date that does not exist': (PLAN, 'as_of: 2024-12-31', 'as_of: 2024-02-30', PLAN, None, 'cannot be read', 'correct the dates'),
 }
 # fmt: on
 
@@ -114,6 +126,39 @@ def test_a_plan_without_measures_or_pilot_must_say_why(starter: Path, problems):
     assert any("a plan without pilot" in p.found and "left_out.pilot" in p.expected for p in said)
     assert any("'output', which is not among the outcomes" in p.found for p in said)
     assert any("an inequality gate" in p.found for p in said)
+
+
+def test_a_platform_that_no_bank_funds_is_told_before_the_run(starter: Path, problems):
+    text = (starter / "exposures.csv").read_text(encoding="utf-8")
+    (starter / "exposures.csv").write_text(text.replace("platform funding", "other"), encoding="utf-8")
+    (said,) = problems(starter)
+    assert "to which no bank lends" in said.found
+    assert said.line == 2
+
+
+def test_a_missing_table_is_one_problem_not_many(starter: Path, problems):
+    (starter / TOTALS).unlink()
+    (said,) = problems(starter)
+    assert "no file" in said.found
+
+
+def test_a_short_row_is_one_problem_not_many(starter: Path, problems):
+    edit(starter / TOTALS, "local-4,250,100", "local-4,250")
+    (said,) = problems(starter)
+    assert (said.found, said.line) == ("3 cells", 7)
+
+
+def test_blocks_of_a_layer_without_totals_are_told(starter: Path, problems):
+    (starter / "blocks.csv").write_text("layer,creditor,debtor_region,amount\ninterbnk,bank-1,B,10\n", encoding="utf-8")
+    edit(starter / PLAN, "pools: pools.csv", "pools: pools.csv\n  blocks: blocks.csv")
+    (said,) = problems(starter)
+    assert "blocks of layer 'interbnk'" in said.found
+
+
+@pytest.mark.parametrize("content", [b"x\n" + b"\n" * 5_000_000, b"id,name\ra,b\r", b'"unclosed\n'])
+def test_odd_tables_end_quickly(content: bytes, starter: Path, problems):
+    (starter / BANKS).write_bytes(content)
+    assert any(Path(p.file).name == BANKS for p in problems(starter))
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"title: \xe9\n", b"[" * 20000, b"a" * (2 << 20)])

@@ -39,7 +39,7 @@ def check(path: str | Path) -> CheckedPlan:
     if sections.get("system") is not None:
         read = read_system(folder, sections["system"], problems, where=_where(document, "system"))
     if read is not None:
-        problems.extend(plan_against_system(document, read.system))
+        problems.extend(plan_against_system(document, read.system, read.sound))
         for number, measure in document.entries("measures"):
             where = _where(document, "measures", number)
             capped = any(control.measure == measure.id for _, control in document.entries("controls"))

@@ -14,7 +14,7 @@ from poundlock.reading import Document
 from poundlock.risk.statistics import draws_needed
 from poundlock.rollout.plan import ControlGate, EffectGate, ExpectedShortfall, InequalityGate, ToleranceGate
 from poundlock.rules import rules
-from poundlock.system import System
+from poundlock.system import System, equity
 
 Problems = Iterator[Problem]
 LISTS = ("measures", "tolerances", "controls", "gates", "stages")
@@ -26,20 +26,32 @@ def plan_against_itself(document: Document[PlanFile]) -> Problems:
     yield from _dangling_ids(document)
     yield from _unknown_rules(document)
     yield from _unexplained_absence(document)
+    yield from _windows(document)
     for number, _ in [entry for entry in document.entries("measures") if entry[1].kind == "joint-lending"][1:]:
         found, expected = "a second measure of kind joint-lending", "one, since caps hold for all joint loans of a bank"
         yield _at(document, "measures", number)(found, expected, "put all joint loans into one table")
 
 
-def plan_against_system(document: Document[PlanFile], system: System) -> Problems:
-    """Kinds, regions and scopes that the system's tables do not have; draws too few for a tolerance."""
+def plan_against_system(document: Document[PlanFile], system: System, sound: bool) -> Problems:
+    """Kinds, regions and scopes that the system's tables do not have; draws too few for a tolerance.
+
+    sound: whether the system's amounts can be relied on, or only its names.
+    """
     kinds = set(system.kinds)
     model = document.sections.get("scenarios")
-    for kind in sorted(kinds - set(model.volatility)) if model is not None else ():
-        found, cure = f"no volatility for kind '{kind}'", f"add '{kind}:' with a yearly volatility"
-        yield _at(document, "scenarios", "volatility")(found, "one for every kind of the institutions table", cure)
+    if model is not None:
+        for kind in sorted(kinds - set(model.volatility)):
+            found, cure = f"no volatility for kind '{kind}'", f"add '{kind}:' with a yearly volatility"
+            yield _at(document, "scenarios", "volatility")(found, "one for every kind of the institutions table", cure)
+        for kind in sorted(set(model.volatility) - kinds):
+            at = _at(document, "scenarios", "volatility", kind)
+            yield at(
+                f"volatility of kind '{kind}', which no institution has",
+                ", ".join(sorted(kinds)),
+                "correct the kind or remove it",
+            )
     for number, tolerance in document.entries("tolerances"):
-        yield from _scope(document, number, tolerance, system)
+        yield from _scope(document, number, tolerance, system, sound)
         yield from _draws(document, number, tolerance)
     for number, measure in document.entries("measures"):
         at = _at(document, "measures", number, "local_kinds")
@@ -109,14 +121,11 @@ def _ids_used_twice(document: Document[PlanFile]) -> Problems:
 
 
 def _dangling_ids(document: Document[PlanFile]) -> Problems:
-    ids = {section: {entry.id for _, entry in document.entries(section)} for section in LISTS}
+    ids = {section: document.ids(section) for section in LISTS}
+    ids["outcomes"] = document.ids("pilot", "outcomes")
     pilot = document.sections.get("pilot")
-    ids["outcomes"] = {outcome.id for outcome in pilot.outcomes} if pilot else set()
-    readable = {section for section in LISTS if document.whole(section)} | (
-        {"outcomes"} if "pilot" in document.sections else set()
-    )
     for location, name, target in _pointers(document):
-        if target in readable and name not in ids[target]:
+        if name not in ids[target]:
             known = ", ".join(sorted(ids[target])) or f"no {target} in this plan"
             yield _at(document, *location)(
                 f"'{name}', which is not among the {target}", known, "correct the id or declare it"
@@ -173,14 +182,40 @@ def _unexplained_absence(document: Document[PlanFile]) -> Problems:
             )
 
 
-def _scope(document: Document[PlanFile], number: int, tolerance: Any, system: System) -> Problems:
+def _windows(document: Document[PlanFile]) -> Problems:
+    """Each outcome's window holds the start, and its pretended start lies before that."""
+    pilot: Pilot | None = document.sections.get("pilot")
+    if pilot is None:
+        return
+    for number, o in enumerate(pilot.outcomes):
+        if not o.since < pilot.start <= o.until:
+            found = f"start {pilot.start} outside the window {o.since} to {o.until} of outcome '{o.id}'"
+            yield _at(document, "pilot", "start")(found, "since < start <= until", "move the start or the window")
+        elif o.in_time_placebo is not None and not o.since < o.in_time_placebo < pilot.start:
+            found = f"in_time_placebo {o.in_time_placebo} of outcome '{o.id}'"
+            at = _at(document, "pilot", "outcomes", number, "in_time_placebo")
+            yield at(found, f"a period between {o.since} and {pilot.start}", "move it")
+
+
+def _scope(document: Document[PlanFile], number: int, tolerance: Any, system: System, sound: bool) -> Problems:
     at, scope = _at(document, "tolerances", number, "scope"), tolerance.scope
     unknown = [("kind", name, set(system.kinds)) for name in sorted(set(scope.kinds) - set(system.kinds))]
     unknown += [("region", name, set(system.regions)) for name in sorted(set(scope.regions) - set(system.regions))]
     for what, name, known in unknown:
         yield at(f"scope {what} '{name}', which no institution has", ", ".join(sorted(known)[:8]), "correct the scope")
-    if not unknown and not system.members(scope.kinds, scope.regions).any():
+    members = system.members(scope.kinds, scope.regions)
+    if not unknown and not members.any():
         yield at("a scope that holds no institution", "at least one", "widen the scope")
+    elif not unknown and sound and equity(system)[members].clip(min=0.0).sum() <= 0.0:
+        yield at("a scope without any equity to lose", "institutions with equity", "widen the scope")
+    needed = getattr(tolerance, "failures_at_least", 1)
+    if not unknown and 0 < members.sum() < needed:
+        at = _at(document, "tolerances", number, "failures_at_least")
+        yield at(
+            f"{needed} failures among {members.sum()} institutions",
+            f"at most {members.sum()}",
+            "lower it or widen the scope",
+        )
 
 
 def _draws(document: Document[PlanFile], number: int, tolerance: Any) -> Problems:

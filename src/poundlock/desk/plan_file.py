@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from poundlock.measures import JointLending
 from poundlock.pilots import Pilot
@@ -48,6 +48,14 @@ class PlanFile(Declared):
     stages: tuple[Stage, ...] = ()
     gates: tuple[Gate, ...] = Field(min_length=1)
     left_out: LeftOut = LeftOut()
+
+    @field_validator("format", mode="before")
+    @classmethod
+    def _number(cls, value: Any) -> Any:
+        """`true` equals 1 in Python, but it is no version."""
+        if isinstance(value, bool):
+            raise ValueError("true or false; expected 1; cure write 'format: 1'")
+        return value
 
 
 def plan_schema() -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,11 @@ def write_report(a: Assessment, folder: Path) -> tuple[Path, Path]:
     Both are drawn first, then written beside their places and moved there; an interrupted run leaves what was before.
     """
     contents = {folder / "result.json": result_json(a), folder / "report.html": report_html(a)}
+    made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
+    for path in contents:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "there is a folder of this name", str(path))
     partial = {path: path.with_name(f".{path.name}.{os.getpid()}.partial") for path in contents}
     try:
         for path, text in contents.items():
@@ -70,6 +75,8 @@ def write_report(a: Assessment, folder: Path) -> tuple[Path, Path]:
     finally:
         for place in partial.values():
             place.unlink(missing_ok=True)
+        if made and not any(folder.iterdir()):
+            folder.rmdir()
     return folder / "report.html", folder / "result.json"
 
 

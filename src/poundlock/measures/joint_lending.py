@@ -107,6 +107,11 @@ def read_joint_loans(
         limits is not None and limits.partner_cap is not None for limits in (declared.today, declared.before)
     )
     total = any(limits is not None and limits.total_cap is not None for limits in (declared.today, declared.before))
+    for row in np.flatnonzero((numbers["bank"] == numbers["platform"]) & (numbers["bank"] >= 0)):
+        found = f"'{table['bank'][row]}' as bank and as platform"
+        problems.append(table.problem(int(row), found, "two institutions", "correct one of the two"))
+    if amounts_known and declared.platform_funded_by_banks > 0:
+        problems.extend(_unfunded(table, numbers["platform"], system))
     if capped and amounts_known:
         problems.extend(_banks_without(table, numbers["bank"], system, system.tier1_capital, "tier1_capital"))
     if total and amounts_known:
@@ -126,6 +131,19 @@ def _banks_without(
             expected = f"{what} in the institutions table, since a cap is a share of it"
             found = f"bank '{system.ids[banks[row]]}' without {what}"
             yield table.problem(int(row), found, expected, f"fill {what} of this bank")
+
+
+def _unfunded(table: Table, platforms: NDArray[np.int64], system: System) -> Iterator[Problem]:
+    """Platforms that are to borrow from the banks that lend to them already, where no bank does; each at its first row."""
+    lent = sum(
+        (layer.amounts.sum(axis=0) for layer in system.layers if layer.name == FUNDING_LAYER), np.zeros(len(system))
+    )
+    for row in sorted(np.unique(platforms, return_index=True)[1]):
+        same = table["bank"][row] == table["platform"][row]  # told already
+        if platforms[row] >= 0 and not same and lent[platforms[row]] <= 0:
+            found = f"platform '{system.ids[platforms[row]]}', to which no bank lends in layer '{FUNDING_LAYER}'"
+            expected = "exposures of banks to it, since platform_funded_by_banks is above 0"
+            yield table.problem(int(row), found, expected, "add those exposures or set platform_funded_by_banks to 0")
 
 
 def _numbers(table: Table, column: str, known: dict[str, int], problems: list[Problem]) -> NDArray[np.int64]:

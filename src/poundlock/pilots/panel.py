@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from poundlock.problems import Place, Problem, Where, nowhere
 from poundlock.reading import Column, Declared, InputFile, Table, read_table
@@ -74,19 +74,6 @@ class Pilot(Declared):
     caveat: str = ""
     """What the effect is an effect of; shown beside every figure."""
 
-    @model_validator(mode="after")
-    def _windows(self) -> Pilot:
-        for o in self.outcomes:
-            if not o.since < self.start <= o.until:
-                raise ValueError(
-                    f"start {self.start} outside the window {o.since} to {o.until} of outcome '{o.id}'; expected since < start <= until; cure move the start or the window"
-                )
-            if o.in_time_placebo is not None and not o.since < o.in_time_placebo < self.start:
-                raise ValueError(
-                    f"in_time_placebo {o.in_time_placebo} of outcome '{o.id}'; expected a period between {o.since} and {self.start}; cure move it"
-                )
-        return self
-
 
 @dataclass(frozen=True)
 class Panel:
@@ -107,6 +94,7 @@ def read_pilot(folder: Path, declared: Pilot, problems: list[Problem], *, where:
         c for c in (declared.population, declared.income) if c
     }
     tables: list[tuple[PilotTable, Table]] = []
+    _check_roles(declared, wanted, problems, where)
     for number, source in enumerate(declared.tables):
         keys = [Column(source.unit), Column(source.period, "integer"), *([Column(source.name)] if source.name else [])]
         columns = [*keys, *(Column(c, "number", optional=True, blank=True) for c in sorted(wanted))]
@@ -116,7 +104,7 @@ def read_pilot(folder: Path, declared: Pilot, problems: list[Problem], *, where:
         if table is not None:
             _check_keys(table, source, problems)
             tables.append((source, table))
-    if len(tables) < len(declared.tables):
+    if len(tables) < len(declared.tables) or len(problems) > before:
         return None
     panel = _join(tables)
     _check_columns(tables, wanted, declared, problems, where)
@@ -142,6 +130,16 @@ def _check_columns(
         elif len(files) > 1:
             found, expected = f"column '{column}' in {' and in '.join(files)}", "it in one of the panel's tables"
             problems.append(Problem(*named[column], found, expected, "rename the column in one of them"))
+
+
+def _check_roles(declared: Pilot, wanted: set[str], problems: list[Problem], where: Where) -> None:
+    """Unit, period and name columns must differ, and none of them can be an outcome."""
+    for number, source in enumerate(declared.tables):
+        keys = [source.unit, source.period, *([source.name] if source.name else [])]
+        for column in sorted({k for k in keys if keys.count(k) > 1} | (set(keys) & wanted)):
+            found = f"column '{column}' in two roles"
+            expected = "one column each for unit, period, name and every outcome"
+            problems.append(Problem(*where("tables", number), found, expected, "name another column"))
 
 
 def _check_keys(table: Table, source: PilotTable, problems: list[Problem]) -> None:
@@ -184,12 +182,16 @@ def _check_units(panel: Panel, declared: Pilot, problems: list[Problem], where: 
                 )
                 problems.append(Problem(*where(key), found, expected, "correct the code"))
     first, last = (panel.periods[0], panel.periods[-1]) if panel.periods else (0, 0)
-    if not first < declared.start <= last:
+    inside = all(o.since < declared.start <= o.until for o in declared.outcomes)  # else told with the outcome's window
+    if inside and not first < declared.start <= last:
         found, expected = (
             f"start {declared.start} outside the panel, which runs {first} to {last}",
             "a start with periods before it",
         )
         problems.append(Problem(*where("start"), found, expected, "correct the start or add periods"))
+    for code in sorted(set(declared.treated) & set(declared.not_donors)):
+        found = f"treated region '{code}' among not_donors"
+        problems.append(Problem(*where("not_donors"), found, "other regions only", "take it out of not_donors"))
     donors = sorted(set(panel.units) - set(declared.treated) - set(declared.not_donors))
     if len(donors) < 2:
         found = f"one donor only ({donors[0]})" if donors else "no donor"

@@ -39,9 +39,13 @@ def read_file(
     dropped from `content` and kept in `digest`. `declared_at` is the (file, line) that named this path, for the message.
     """
     shown = str(path)
-    if not path.is_file():
+    try:
+        regular, there = path.is_file(), path.exists()
+    except (OSError, ValueError):  # a name too long, a folder that may not be entered, a zero byte in the name
+        regular = there = False
+    if not regular:
         file, line = declared_at or (shown, None)
-        found = f"no file '{shown}'" if not path.exists() else f"'{shown}' is not a regular file"
+        found = f"'{shown[:200]}' is not a regular file" if there else f"no file '{shown[:200]}' that may be read"
         problems.append(
             Problem(
                 file, line, found, "a readable file", "correct the path (it is relative to the plan) or add the file"

@@ -22,6 +22,7 @@ from poundlock.reading.files import LONGEST_LINE_BYTES, InputFile, read_file
 _NUMBER = r"^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _INTEGER = r"^-?\d{1,18}$"
 _SHOWN_PER_COLUMN = 20
+LARGEST_NUMBER = 1e18  # beyond any amount of money; keeps sums and products finite
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +41,12 @@ class Column:
 @dataclass(frozen=True)
 class Table:
     """Columns of one length. columns: name to array (object array of str,
-    float64, or int64 for whole numbers without gaps). lines: line of each row."""
+    float64, or int64 for whole numbers without gaps). lines: line of each row. whole: no row was skipped."""
 
     file: InputFile
     columns: dict[str, NDArray[Any]] = field(repr=False)
     lines: NDArray[np.int64] = field(repr=False)
+    whole: bool = True
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         return self.columns[name]
@@ -80,7 +82,7 @@ def read_table(
     parsed = _parse(file, problems)
     if parsed is None:
         return None
-    cells, lines = parsed
+    cells, lines, whole = parsed
     _check_header(cells.column_names, columns, file.name, problems, other_columns)
     arrays: dict[str, NDArray[Any]] = {}
     for column in columns:
@@ -94,53 +96,90 @@ def read_table(
         )
     if len(lines) == 0 or any(c.name not in arrays and not c.optional for c in columns):
         return None
-    return Table(InputFile(file.name, file.digest), arrays, lines)
+    return Table(InputFile(file.name, file.digest), arrays, lines, whole)
 
 
-def _parse(file: InputFile, problems: list[Problem]) -> tuple[pa.Table, NDArray[np.int64]] | None:
-    skipped: list[int] = []
+def _parse(file: InputFile, problems: list[Problem]) -> tuple[pa.Table, NDArray[np.int64], bool] | None:
+    """All cells as text, the line of each row, and whether every row could be read. Blank lines are passed over."""
+    names = _header(file, problems)
+    if names is None:
+        return None
+    lines = _lines_with_text(file.content)
+    bad: list[tuple[int, str, str]] = []
+    refused: list[int] = []
 
     def refuse(row: pacsv.InvalidRow) -> str:
-        skipped.append(row.number)
+        refused.append(row.number - 1)
         if row.text.strip():
-            problems.append(
-                Problem(
-                    file.name,
-                    row.number,
-                    f"{row.actual_columns} cells",
-                    f"{row.expected_columns} cells as in the header",
-                    "check commas and quotes in this row",
-                )
-            )
+            bad.append((len(bad), f"{row.actual_columns} cells", f"{row.expected_columns} cells as in the header"))
+            places.append(int(lines[row.number - 1]))
         return "skip"
 
-    names = next(csv.reader([file.content.split(b"\n", 1)[0].decode().rstrip("\r")]), [])
-    if not any(name.strip() for name in names):
-        problems.append(
-            Problem(file.name, 1, "an empty header", "column names", "put the column names in the first line")
-        )
-        return None
+    places: list[int] = []
     try:
         strings = pacsv.read_csv(
             io.BytesIO(file.content),
             read_options=pacsv.ReadOptions(use_threads=False, block_size=4 * LONGEST_LINE_BYTES),
-            parse_options=pacsv.ParseOptions(ignore_empty_lines=False, invalid_row_handler=refuse),
+            parse_options=pacsv.ParseOptions(invalid_row_handler=refuse),
             convert_options=pacsv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False, null_values=[]
             ),
         )
     except pa.ArrowInvalid as error:
+        said = str(error).split("\n")[0]
         problems.append(
-            Problem(file.name, None, str(error).split("\n")[0], "a comma-separated table", "check quotes and commas")
+            Problem(
+                file.name,
+                None,
+                f"rows that cannot be read ({said})",
+                "a comma-separated table",
+                "check quotes and commas",
+            )
         )
         return None
-    numbers = np.setdiff1d(
-        np.arange(2, strings.num_rows + len(skipped) + 2, dtype=np.int64), np.array(skipped, dtype=np.int64)
-    )
+    _report(bad, "the commas and quotes", file.name, np.array(places, dtype=np.int64), problems)
+    of_row = np.delete(lines[1:], np.array(refused, dtype=np.int64) - 1) if refused else lines[1:]
     filled = np.zeros(strings.num_rows, dtype=bool)
     for cells in strings.columns:
         filled |= pc.not_equal(pc.utf8_trim_whitespace(cells), "").to_numpy()
-    return strings.filter(pa.array(filled)), numbers[: strings.num_rows][filled]
+    return strings.filter(pa.array(filled)), of_row[: strings.num_rows][filled], not bad
+
+
+def _header(file: InputFile, problems: list[Problem]) -> list[str] | None:
+    """Column names of the first line that has text."""
+    first = next((line for line in file.content.split(b"\n", 1000) if line.strip(b"\r")), b"")
+    if b"\r" in first.rstrip(b"\r"):
+        cure = "save the file with ordinary line ends"
+        problems.append(
+            Problem(file.name, 1, "lines that end in a bare carriage return", "lines that end in \\n or \\r\\n", cure)
+        )
+        return None
+    try:
+        names = next(csv.reader([first.decode().rstrip("\r")]), [])
+    except csv.Error as error:
+        problems.append(
+            Problem(file.name, 1, f"a header that cannot be read ({error})", "column names", "check quotes and commas")
+        )
+        return None
+    if not any(name.strip() for name in names):
+        problems.append(
+            Problem(file.name, 1, "an empty header", "column names", "put the column names in the first line")
+        )
+        return None
+    return names
+
+
+def _lines_with_text(content: bytes) -> NDArray[np.int64]:
+    """Numbers, from 1, of the lines that are not empty."""
+    ends = np.flatnonzero(np.frombuffer(content, dtype=np.uint8) == ord("\n"))
+    if not content.endswith(b"\n"):
+        ends = np.append(ends, len(content))
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    length = ends - starts
+    only_return = np.zeros(len(length), dtype=bool)
+    short = np.flatnonzero(length == 1)
+    only_return[short] = np.frombuffer(content, dtype=np.uint8)[starts[short]] == ord("\r")
+    return np.flatnonzero((length > 0) & ~only_return) + 1
 
 
 def _check_header(
@@ -193,7 +232,7 @@ def _typed(
     if not column.blank:
         bad += [(int(row), f"{column.name} is empty", "a value") for row in np.flatnonzero(empty)]
     if column.kind == "text":
-        _report(bad, column, file, lines, problems)
+        _report(bad, column.name, file, lines, problems)
         return np.asarray(trimmed.to_numpy(), dtype=object)
     pattern = _INTEGER if column.kind == "integer" else _NUMBER
     good = pc.match_substring_regex(trimmed, pattern).to_numpy() & ~empty
@@ -208,6 +247,10 @@ def _typed(
         (int(r), f"{column.name} = {trimmed[int(r)].as_py()[:40]}", "a finite number")
         for r in np.flatnonzero(np.isinf(values))
     ]
+    bad += [
+        (int(r), f"{column.name} = {trimmed[int(r)].as_py()[:40]}", f"a number within {LARGEST_NUMBER:g}")
+        for r in np.flatnonzero(np.isfinite(values) & (np.abs(values) > LARGEST_NUMBER))
+    ]
     for bound, broken, word in ((column.minimum, np.less, "at least"), (column.maximum, np.greater, "at most")):
         if bound is not None:
             outside = broken(values, bound) & np.isfinite(values)
@@ -215,7 +258,7 @@ def _typed(
                 (int(r), f"{column.name} = {trimmed[int(r)].as_py()[:40]}", f"{word} {bound:g}")
                 for r in np.flatnonzero(outside)
             ]
-    _report(bad, column, file, lines, problems)
+    _report(bad, column.name, file, lines, problems)
     values[[row for row, _, _ in bad]] = np.nan
     if column.kind == "integer" and not np.isnan(values).any():
         return np.array(pc.cast(trimmed, pa.int64()).to_numpy())
@@ -223,18 +266,10 @@ def _typed(
 
 
 def _report(
-    bad: list[tuple[int, str, str]], column: Column, file: str, lines: NDArray[np.int64], problems: list[Problem]
+    bad: list[tuple[int, str, str]], what: str, file: str, lines: NDArray[np.int64], problems: list[Problem]
 ) -> None:
     for row, found, expected in bad[:_SHOWN_PER_COLUMN]:
-        problems.append(Problem(file, int(lines[row]), found, expected, f"correct {column.name} in this row"))
+        problems.append(Problem(file, int(lines[row]), found, expected, f"correct {what} in this row"))
     if len(bad) > _SHOWN_PER_COLUMN:
-        rest = len(bad) - _SHOWN_PER_COLUMN
-        problems.append(
-            Problem(
-                file,
-                int(lines[bad[_SHOWN_PER_COLUMN][0]]),
-                f"{rest} more bad cells in {column.name}",
-                "good cells",
-                "correct the column",
-            )
-        )
+        rest, line = len(bad) - _SHOWN_PER_COLUMN, int(lines[bad[_SHOWN_PER_COLUMN][0]])
+        problems.append(Problem(file, line, f"{rest} more rows like this: {bad[-1][1]}", bad[-1][2], f"correct {what}"))

@@ -17,9 +17,9 @@ class PartnerCap(Declared):
     id: Id
     measure: Id
     """The joint-lending measure that it caps."""
-    tightest: Annotated[float, Field(ge=0.0)]
-    loosest: Annotated[float, Field(gt=0.0)]
-    resolution: Annotated[float, Field(gt=0.0)] = 0.01
+    tightest: Annotated[float, Field(ge=0.0, le=1000.0)]
+    loosest: Annotated[float, Field(gt=0.0, le=1000.0)]
+    resolution: Annotated[float, Field(ge=1e-6)] = 0.01
     """The search stops when the cap is known this closely."""
     others: Literal["today", "before"] = "today"
     """Setting of all other limits while this one is searched: today's, or the earlier ones (then the cap works alone)."""

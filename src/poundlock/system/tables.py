@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 from scipy.sparse import csr_array
 
 from poundlock.problems import Problem, Where, nowhere
@@ -42,7 +43,7 @@ class SystemFiles(Declared):
     """CSV: id, region, sector, default_probability, loss_given_default, correlation, net_margin."""
     holdings: str | None = None
     """CSV: institution, pool, amount. Part of the institution's external assets."""
-    balance_tolerance: float = 1e-6
+    balance_tolerance: Annotated[float, Field(ge=0.0, le=0.1)] = 1e-6
     """How far reported and implied equity may differ, as a share of total assets."""
 
 
@@ -158,6 +159,9 @@ def _check_names(
         ("holdings", "institution", index, institution),
         ("holdings", "pool", pools, f"an id of {declared.pools or 'a pools table'}"),
     ):
+        listed = tables.get("pools" if column == "pool" else "institutions")
+        if listed is not None and not listed.whole:
+            continue  # a row of that table could not be read; the name may stand there
         for row, key in enumerate(tables[role][column] if role in tables else ()):
             if key and key not in known:
                 problems.append(
@@ -173,6 +177,13 @@ def _check_names(
                     int(own), f"'{exposures['creditor'][own]}' lending to itself", "two institutions", "remove the row"
                 )
             )
+    if "blocks" in tables:
+        layers = set(tables["totals"]["layer"]) if "totals" in tables else set[str]()
+        for row, layer in enumerate(tables["blocks"]["layer"]):
+            if layer not in layers and (declared.totals is None or "totals" in tables):
+                found, known_layers = f"blocks of layer '{layer}'", ", ".join(sorted(layers)) or "a totals table"
+                cure = "correct the layer's name or give its totals"
+                problems.append(tables["blocks"].problem(row, found, f"a layer of the totals: {known_layers}", cure))
     for role, columns in _KEYS.items():
         if role in tables:
             _check_unique(tables[role], columns, problems)
@@ -224,7 +235,12 @@ def _layers(
             given[layer] = csr_array((exposures["amount"][of], (creditor[of], debtor[of])), shape=(n, n))
             cells[layer] = np.zeros((n, n), dtype=bool)
             cells[layer][creditor[of], debtor[of]] = True
-    if totals is not None and len(tables["institutions"]) == n and all(name in index for name in totals["institution"]):
+    if (
+        totals is not None
+        and totals.whole
+        and len(tables["institutions"]) == n
+        and all(name in index for name in totals["institution"])
+    ):
         for layer in dict.fromkeys(totals["layer"]):
             known, is_known = given.get(layer, csr_array((n, n), dtype=np.float64)), cells.get(layer)
             result = rebuild(_layer_totals(layer, tables, known.toarray(), is_known, index), problems)
@@ -298,7 +314,12 @@ def _check_balance(
     """Reported against implied equity, from the tables themselves; institutions that another Problem touches are NaN
     here and pass over, so that one mistake is told once."""
     table = tables["institutions"]
+    unread = [role for role in ("exposures", "totals") if getattr(declared, role) is not None and role not in tables]
+    if unread or any(not t.whole for t in tables.values()):
+        return  # some amounts are not known, so no sum can be held against another
     claims, obligations = _reported_sides(tables, index)
+    twice = [name for name in index if np.count_nonzero(table["id"] == name) > 1]
+    claims[[index[name] for name in twice]] = np.nan
     rows = np.array([index[name] for name in table["id"]], dtype=np.int64)
     assets, liabilities, reported = table["external_assets"], table["external_liabilities"], table["equity"]
     implied = assets + claims[rows] - obligations[rows] - liabilities
