@@ -93,8 +93,11 @@ def test_every_figure_has_words_and_data(starter_run):
 
 
 def test_words_of_a_plan_cannot_become_markup(starter_run):
-    plan = starter_run.plan.model_copy(update={"title": "<script>alert(1)</script>", "question": '"><img src=x>'})
+    hostile = "</style><script>alert(1)</script>'\"; } <img src=x>\\"
+    system = starter_run.plan.system.model_copy(update={"note": hostile})
+    plan = starter_run.plan.model_copy(update={"title": hostile, "question": hostile, "system": system})
     html = report_html(replace(starter_run, plan=plan))
+    assert html.count("</style>") == 1
     assert "<script" not in html
     assert "<img" not in html
 

@@ -41,8 +41,10 @@ def report_html(a: Assessment) -> str:
     )
     environment.filters |= {
         "mark": MARKS.__getitem__,
-        "sentence": lambda words: words[:1].upper() + words[1:],
         "kind": lambda kind: kind.replace(" ", "-"),
+        "sentence": lambda words: words[:1].upper() + words[1:],
+        "css": css_string,
+        "whole": lambda words: words.replace(" %", "\u00a0%"),  # a number stays on one line with its sign
     }
     return environment.get_template("report.html").render(**_content(a))
 
@@ -111,6 +113,12 @@ def interval(evidence: Evidence) -> str:
     if evidence.level is None:
         return f"{shown(evidence.low, evidence.unit)} to {shown(evidence.high, evidence.unit)}"
     return f"{shown(evidence.low, evidence.unit)} to {shown(evidence.high, evidence.unit)} ({evidence.level:.0%})"
+
+
+def css_string(words: str) -> Markup:
+    """Words as the inside of a CSS string: whatever is no plain letter, digit or space is escaped by its number."""
+    safe = (c if c.isascii() and (c.isalnum() or c in " .,:;()-%") else f"\\{ord(c):06x}" for c in words)
+    return Markup("".join(safe))  # noqa: S704 - every other character is escaped above
 
 
 def _content(a: Assessment) -> dict[str, Any]:

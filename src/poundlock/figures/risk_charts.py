@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 import numpy as np
 
-from poundlock.desk.assessment import Assessment, Search, World
+from poundlock.desk.assessment import Assessment, Search
 from poundlock.desk.risk_evidence import VALUATION_WORDS
 from poundlock.figures.figure import INK, LIMIT, QUIET, SERIES, WIDTH, Figure, lines
 from poundlock.rollout.plan import ExpectedShortfall
@@ -29,24 +29,35 @@ def loss_figures(a: Assessment) -> list[Figure]:
 
 
 def _exceedance(a: Assessment, tolerance: ExpectedShortfall) -> Figure:
-    draws = a.provenance.scenarios
+    other = f"{a.other_valuation.label}, {VALUATION_WORDS[a.other_valuation.outcome.valuation]}"
+    worlds = {w.label: w for w in a.worlds} | {other: a.other_valuation}
+    shares = {label: w.outcome.loss_share(tolerance.scope) for label, w in worlds.items()}
+    draws, order = a.provenance.scenarios, list(worlds)
     chances = np.geomspace(1.0, max(10.0 / draws, 1e-5), 120)
+    points = [
+        {"world": label, "loss": float(x), "chance": float(p)}
+        for label, share in shares.items()
+        for x, p in zip(np.quantile(share, 1.0 - chances), chances, strict=True)
+    ]
     shown = [p for p in SHOWN_PROBABILITIES if p * draws >= 10]
-    points, table = [], {p: [f"{p:.1%}"] for p in shown}
-    worlds: list[tuple[str, World]] = [(w.label, w) for w in a.worlds]
-    worlds.append(
-        (f"{a.other_valuation.label}, {VALUATION_WORDS[a.other_valuation.outcome.valuation]}", a.other_valuation)
+    rows = [(f"{p:.1%}", *(f"{np.quantile(share, 1.0 - p):.1%}" for share in shares.values())) for p in shown]
+    tail = "; ".join(f"{label}: {w.estimates[tolerance.id].value:.1%}" for label, w in worlds.items())
+    return Figure(
+        f"losses-{tolerance.id}",
+        f"How likely is a loss of at least a given size? {_members(tolerance)}",
+        f"Mean loss in the worst {1 - tolerance.level:.0%} of years, as a share of equity: {tail}. "
+        f"The limit is {tolerance.at_most:.1%}.",
+        ("chance of at least", *order),
+        tuple(rows),
+        alt.layer(*_curves(points, order), *_limit_line(tolerance)).properties(width=WIDTH, height=260),
     )
-    for label, world in worlds:
-        share = world.outcome.loss_share(tolerance.scope)
-        points += [
-            {"world": label, "loss": float(x), "chance": float(p)}
-            for x, p in zip(np.quantile(share, 1.0 - chances), chances, strict=True)
-        ]
-        for p in shown:
-            table[p].append(f"{np.quantile(share, 1.0 - p):.1%}")
-    order = [label for label, _ in worlds]
-    curve = (
+
+
+def _curves(points: list[dict[str, Any]], order: list[str]) -> list[Any]:
+    """Chance of a loss of at least x by world; the last world, of the other valuation, is dashed."""
+    dashes = [[1, 0]] * (len(order) - 1) + [[5, 3]]
+    ticks = [1, 0.1, 0.01, 0.001, 0.0001]
+    return [
         alt.Chart(lines(points))
         .mark_line(strokeWidth=2)
         .encode(
@@ -55,40 +66,23 @@ def _exceedance(a: Assessment, tolerance: ExpectedShortfall) -> Figure:
                 "chance:Q",
                 title="chance of losing at least this much",
                 scale=alt.Scale(type="log"),
-                axis=alt.Axis(format="~%", values=[1, 0.1, 0.01, 0.001, 0.0001]),
+                axis=alt.Axis(format="~%", values=ticks),
             ),
             color=alt.Color(
                 "world:N",
-                scale=alt.Scale(domain=order, range=[SERIES[k] for k in range(len(order))]),
+                scale=alt.Scale(domain=order, range=list(SERIES[: len(order)])),
                 legend=alt.Legend(columns=1),
             ),
-            strokeDash=alt.StrokeDash(
-                "world:N", scale=alt.Scale(domain=order, range=[[1, 0]] * (len(order) - 1) + [[5, 3]]), legend=None
-            ),
+            strokeDash=alt.StrokeDash("world:N", scale=alt.Scale(domain=order, range=dashes), legend=None),
         )
-    )
-    rule = alt.Chart(
-        lines(
-            [
-                {
-                    "limit": tolerance.at_most,
-                    "says": f"limit {tolerance.at_most:.1%} on the mean of the worst {1 - tolerance.level:.0%}",
-                }
-            ]
-        )
-    )
-    marks = rule.mark_rule(color=LIMIT, strokeDash=[2, 2]).encode(x="limit:Q") + rule.mark_text(
-        color=LIMIT, align="left", dx=5, y=12, fontSize=11
-    ).encode(x="limit:Q", text="says:N")
-    tail = "; ".join(f"{label}: {w.estimates[tolerance.id].value:.1%}" for label, w in worlds)
-    return Figure(
-        f"losses-{tolerance.id}",
-        f"How likely is a loss of at least a given size? {_members(tolerance)}",
-        f"Mean loss in the worst {1 - tolerance.level:.0%} of years, as a share of equity: {tail}. The limit is {tolerance.at_most:.1%}.",
-        ("chance of at least", *order),
-        tuple(tuple(row) for row in table.values()),
-        (curve + marks).properties(width=WIDTH, height=260),
-    )
+    ]
+
+
+def _limit_line(tolerance: ExpectedShortfall) -> list[Any]:
+    words = f"limit {tolerance.at_most:.1%} on the mean of the worst {1 - tolerance.level:.0%}"
+    base = alt.Chart(lines([{"limit": tolerance.at_most, "says": words}])).encode(x="limit:Q")
+    text = base.mark_text(color=LIMIT, align="left", dx=5, y=12, fontSize=11).encode(text="says:N")
+    return [base.mark_rule(color=LIMIT, strokeDash=[2, 2]), text]
 
 
 def _members(tolerance: ExpectedShortfall) -> str:
@@ -99,14 +93,12 @@ def _members(tolerance: ExpectedShortfall) -> str:
 
 def frontier_figure(a: Assessment, search: Search) -> Figure:
     """What each setting of a control leaves of the credit, and how near every tolerance comes to its limit."""
-    points = []
-    for point in search.result.points:
-        for tolerance, estimate in zip(a.plan.tolerances, point.estimates, strict=True):
-            used = estimate.high / tolerance.at_most if tolerance.at_most > 0 else float("inf")
-            points.append(
-                {"cap": point.setting, "credit": point.granted, "used": min(used, 5.0), "tolerance": tolerance.label}
-            )
     order = [t.label for t in a.plan.tolerances]
+    points = [
+        {"credit": p.granted, "used": min(e.high / max(t.at_most, 1e-12), 5.0), "tolerance": t.label}
+        for p in search.result.points
+        for t, e in zip(a.plan.tolerances, p.estimates, strict=True)
+    ]
     chart = alt.Chart(lines(points)).encode(
         x=alt.X(
             "credit:Q",
@@ -118,29 +110,14 @@ def frontier_figure(a: Assessment, search: Search) -> Figure:
         color=alt.Color("tolerance:N", scale=alt.Scale(domain=order, range=list(SERIES)), legend=alt.Legend(columns=1)),
     )
     rule = alt.Chart(lines([{"one": 1.0}])).mark_rule(color=LIMIT, strokeDash=[2, 2]).encode(y="one:Q")
-    result = search.result
-    start = "no cap, as before" if search.control.others == "before" else f"{result.today.setting:.0%}, today"
-    marked = [{"credit": result.today.granted, "says": start}]
-    if result.setting is not None and result.setting != result.today.setting:
-        held = next(p for p in result.points if p.setting == result.setting)
-        marked.append({"credit": held.granted, "says": f"{held.setting:.0%}, loosest that holds"})
-    flags = [
-        alt.Chart(lines([mark])).mark_rule(color=QUIET).encode(x="credit:Q")
-        + alt.Chart(lines([mark]))
-        .mark_text(align="right", dx=2, y=-6 - 14 * k, color=INK, fontSize=11)
-        .encode(x="credit:Q", text="says:N")
-        for k, mark in enumerate(marked)
-    ]
-    flag = alt.layer(*flags)
-    rows = []
-    for p in result.points:
-        rows.append(
-            (
-                f"{p.setting:.1%}",
-                f"{p.granted:,.0f}",
-                *(f"{e.value:.2%} ({s})" for e, s in zip(p.estimates, p.standings, strict=True)),
-            )
+    rows = [
+        (
+            f"{p.setting:.1%}",
+            f"{p.granted:,.0f}",
+            *(f"{e.value:.2%} ({s})" for e, s in zip(p.estimates, p.standings, strict=True)),
         )
+        for p in search.result.points
+    ]
     others = "all other limits as today" if search.control.others == "today" else "no other limit, as before"
     return Figure(
         f"frontier-{search.control.id}",
@@ -148,8 +125,28 @@ def frontier_figure(a: Assessment, search: Search) -> Figure:
         control_sentence(a, search),
         ("cap, of tier 1", f"granted, {a.plan.system.unit}", *order),
         tuple(rows),
-        (chart.mark_line(point=True, strokeWidth=2) + rule + flag).properties(width=WIDTH, height=260),
+        alt.layer(chart.mark_line(point=True, strokeWidth=2), rule, *_flags(search)).properties(
+            width=WIDTH, height=260
+        ),
     )
+
+
+def _flags(search: Search) -> list[Any]:
+    """Upright lines at the credit of today's setting and of the loosest that holds, with words beside them."""
+    result = search.result
+    start = "no cap, as before" if search.control.others == "before" else f"{result.today.setting:.0%}, today"
+    marked: list[dict[str, Any]] = [{"credit": result.today.granted, "says": start}]
+    if result.setting is not None and result.setting != result.today.setting:
+        held = next(p for p in result.points if p.setting == result.setting)
+        marked.append({"credit": held.granted, "says": f"{held.setting:.0%}, loosest that holds"})
+    granted = [p.granted for p in result.points]
+    middle, flags = 0.5 * (min(granted) + max(granted)), list[Any]()
+    for k, mark in enumerate(marked):
+        base = alt.Chart(lines([mark])).encode(x="credit:Q")
+        side: Literal["left", "right"] = "right" if mark["credit"] > middle else "left"
+        words = base.mark_text(align=side, y=-6 - 14 * k, color=INK, fontSize=11).encode(text="says:N")
+        flags += [base.mark_rule(color=QUIET), words]
+    return flags
 
 
 def control_sentence(a: Assessment, search: Search) -> str:
@@ -172,47 +169,37 @@ def importance_figure(a: Assessment) -> Figure:
     """Who could hurt others most, and who would be hurt most."""
     system, found = a.worlds[0].system, a.importance
     own = np.maximum(equity(system), 0.0)
-    by_importance, by_vulnerability = (
-        np.argsort(-values, kind="stable")[:10] for values in (found.importance, found.vulnerability)
-    )
-    points: list[dict[str, Any]] = []
-    for what, order, values in (
-        ("loss to others when it fails", by_importance, found.importance),
-        ("own mean loss when another fails", by_vulnerability, found.vulnerability),
-    ):
-        points += [
-            {"panel": what, "name": _short(system.names[i]), "value": float(values[i]), "place": place}
-            for place, i in enumerate(order)
-        ]
-    panels = []
-    for what, colour in (("loss to others when it fails", SERIES[0]), ("own mean loss when another fails", SERIES[1])):
-        data = [p for p in points if p["panel"] == what]
-        panel = alt.Chart(lines(data)).encode(
-            y=alt.Y("name:N", sort=[p["name"] for p in data], title=None, axis=alt.Axis(labelLimit=190))
-        )
-        title = "share of the others' equity" if what.startswith("loss") else "share of own equity, mean over failures"
-        bars = panel.mark_bar(color=colour, height=11).encode(
-            x=alt.X("value:Q", title=title, axis=alt.Axis(format=".1%", tickCount=4))
-        )
-        panels.append(bars.properties(width=190, height=210, title=what.capitalize()))
-    top, hurt = system.names[by_importance[0]], system.names[by_vulnerability[0]]
+    first, second = (np.argsort(-values, kind="stable")[:10] for values in (found.importance, found.vulnerability))
+    names = [_short(name) for name in system.names]
+    panels = [
+        _ranking(
+            [(names[i], found.importance[i]) for i in first],
+            "Loss to others when it fails",
+            "share of the others' equity",
+            SERIES[0],
+        ),
+        _ranking(
+            [(names[i], found.vulnerability[i]) for i in second],
+            "Own mean loss when another fails",
+            "share of own equity, mean over failures",
+            SERIES[1],
+        ),
+    ]
     rows = [
         (
-            str(k + 1),
-            system.names[i],
-            f"{found.importance[i]:.2%}",
-            f"{found.loss_to_others[i]:,.0f}",
-            system.names[j],
-            f"{found.vulnerability[j]:.2%}",
-            f"{own[j]:,.0f}",
+            str(place + 1),
+            *(system.names[i], f"{found.importance[i]:.2%}", f"{found.loss_to_others[i]:,.0f}"),
+            *(system.names[j], f"{found.vulnerability[j]:.2%}", f"{own[j]:,.0f}"),
         )
-        for k, (i, j) in enumerate(zip(by_importance, by_vulnerability, strict=True))
+        for place, (i, j) in enumerate(zip(first, second, strict=True))
     ]
     return Figure(
         "importance",
         "The most important and the most vulnerable institutions",
-        f"Each institution loses all its equity once, alone, and losses spread by linear DebtRank with recovery {a.plan.scenarios.recovery:.0%}. "
-        f"{top} would cost the others most, {found.importance[by_importance[0]]:.2%} of their equity; {hurt} would lose most on average, {found.vulnerability[by_vulnerability[0]]:.2%} of its own.",
+        "Each institution loses all its equity once, alone, and losses spread by linear DebtRank with recovery "
+        f"{a.plan.scenarios.recovery:.0%}. {system.names[first[0]]} would cost the others most, "
+        f"{found.importance[first[0]]:.2%} of their equity; {system.names[second[0]]} would lose most on average, "
+        f"{found.vulnerability[second[0]]:.2%} of its own.",
         (
             "place",
             "important",
@@ -225,6 +212,15 @@ def importance_figure(a: Assessment) -> Figure:
         tuple(rows),
         alt.hconcat(*panels, spacing=24),
     )
+
+
+def _ranking(rows: list[tuple[str, float]], title: str, axis: str, colour: str) -> Any:
+    data = [{"name": name, "value": float(value)} for name, value in rows]
+    bars = alt.Chart(lines(data)).mark_bar(color=colour, height=11)
+    return bars.encode(
+        x=alt.X("value:Q", title=axis, axis=alt.Axis(format=".1%", tickCount=4)),
+        y=alt.Y("name:N", sort=[name for name, _ in rows], title=None, axis=alt.Axis(labelLimit=190)),
+    ).properties(width=190, height=210, title=title)
 
 
 def _short(name: str) -> str:

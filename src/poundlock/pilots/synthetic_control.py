@@ -52,7 +52,7 @@ class Effect:
 
 
 def fit_weights(target: ArrayLike, donors: ArrayLike) -> Floats:
-    """Weights w >= 0 with sum one that minimise |target - w' donors|. target: (t,), donors: (d, t). Returns (d,).
+    """Weights w >= 0 with sum one that minimise the distance of w' donors to the target. target: (t,), donors: (d, t). Returns (d,).
 
     Exact: since the weights sum to one this is the point of least norm in the hull of the donors' differences from the
     target, which non-negative least squares finds with one added row of ones. The synthetic series is unique whenever

@@ -47,15 +47,16 @@ class Verdict:
         count = sum(f.kind == self.worst for f in self.findings)
         some = f"{count} of {len(self.findings)} questions" if count > 1 else f"one of {len(self.findings)} questions"
         verb = "are" if count > 1 else "is"
+        hold, stop = ("Hold", "Do not go on") if self.opens else ("Undecided", "Not within limits")
         return {
             "pass": f"Every gate is passed: two people may now sign for stage '{self.opens}'."
             if self.opens
             else "Every question that was asked is answered within its limits.",
-            "inconclusive": f"Hold: {some} {verb} not decided by the evidence, and none is answered against it.",
-            "no data": f"Hold: {some} {'have' if count > 1 else 'has'} no evidence.",
-            "error": f"Hold: the figure for {some} could not be computed.",
-            "fail": f"Do not go on: {some} {verb} answered against it.",
-            "breach": f"Do not go on: {some} {verb} answered by a broken hard limit.",
+            "inconclusive": f"{hold}: {some} {verb} not decided by the evidence, and none is answered against it.",
+            "no data": f"{hold}: {some} {'have' if count > 1 else 'has'} no evidence.",
+            "error": f"{hold}: the figure for {some} could not be computed.",
+            "fail": f"{stop}: {some} {verb} answered against it.",
+            "breach": f"{stop}: {some} {verb} answered by a broken hard limit.",
         }[self.worst]
 
 
@@ -95,46 +96,53 @@ def _unfit(evidence: Evidence) -> tuple[Kind, str] | None:
     return None
 
 
-def _held(gate: str, asks: str, evidence: Evidence, limit: str, unfit: tuple[Kind, str]) -> Finding:
-    cures = {"no data": "the missing figures", "error": "a run without this error"}
-    cure = "; ".join(d.cure for d in evidence.doubts) or cures.get(
-        unfit[0], "an iteration that converges: more rounds or a coarser tolerance"
-    )
-    return Finding(gate, asks, unfit[0], evidence, limit, unfit[1], cure)
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """One gate with its evidence and limit, waiting for the finding."""
+
+    gate: ToleranceGate | ControlGate | EffectGate | InequalityGate
+    evidence: Evidence
+    limit: str
+
+    def finds(self, kind: Kind, why: str, would_change: str) -> Finding:
+        return Finding(self.gate.id, self.gate.asks, kind, self.evidence, self.limit, why, would_change)
+
+    def held(self) -> Finding | None:
+        """The finding where the evidence can decide nothing, whatever its number."""
+        unfit = _unfit(self.evidence)
+        if unfit is None:
+            return None
+        cures = {"no data": "the missing figures", "error": "a run without this error"}
+        unconverged = "an iteration that converges: more rounds or a coarser tolerance"
+        cure = "; ".join(d.cure for d in self.evidence.doubts) or cures.get(unfit[0], unconverged)
+        return self.finds(*unfit, cure)
+
+    @property
+    def bounds(self) -> tuple[float, float, float]:
+        """Value and interval; a number without interval is its own interval."""
+        value = self.evidence.value
+        assert value is not None
+        low = self.evidence.low if self.evidence.low is not None else value
+        return value, low, self.evidence.high if self.evidence.high is not None else value
 
 
 def judge_tolerance(gate: ToleranceGate, tolerance: Tolerance, evidence: Evidence) -> Finding:
     """Pass when the whole interval is at or below the limit; fail or breach when it is above; else inconclusive."""
-    limit = f"at most {shown(tolerance.at_most, 'share')}"
-    if unfit := _unfit(evidence):
-        return _held(gate.id, gate.asks, evidence, limit, unfit)
-    value, low, high = _bounds(evidence)
-    if high <= tolerance.at_most:
-        change = (
-            f"a limit below {shown(high, 'share')}, or a figure larger by {_points(tolerance.at_most - high)}"
-            if high < tolerance.at_most
-            else "any larger loss"
+    limit = tolerance.at_most
+    bench = _Bench(gate, evidence, f"at most {shown(limit, 'share')}")
+    if (held := bench.held()) is not None:
+        return held
+    value, low, high = bench.bounds
+    if high <= limit:
+        room = f"a limit below {shown(high, 'share')}, or a figure larger by {_points(limit - high)}"
+        return bench.finds(
+            "pass", "the whole interval is within the limit", room if high < limit else "any larger loss"
         )
-        return Finding(gate.id, gate.asks, "pass", evidence, limit, "the whole interval is within the limit", change)
-    if low > tolerance.at_most:
-        kind: Kind = "breach" if tolerance.hard else "fail"
-        return Finding(
-            gate.id,
-            gate.asks,
-            kind,
-            evidence,
-            limit,
-            "the whole interval is above the limit",
-            f"a figure smaller by at least {_points(value - tolerance.at_most)}: tighter controls or more capital",
-        )
-    return Finding(
-        gate.id,
-        gate.asks,
-        "inconclusive",
-        evidence,
-        limit,
-        "the interval straddles the limit",
-        _more_draws(evidence, tolerance.at_most),
+    if low > limit:
+        change = f"a figure smaller by at least {_points(value - limit)}: tighter controls or more capital"
+        return bench.finds("breach" if tolerance.hard else "fail", "the whole interval is above the limit", change)
+    return bench.finds(
+        "inconclusive", "the interval straddles the limit", _more_draws(evidence, abs(value - limit), high - low)
     )
 
 
@@ -142,134 +150,70 @@ def _points(difference: float) -> str:
     return shown(difference, "share").removesuffix(" %") + " points"
 
 
-def _more_draws(evidence: Evidence, limit: float) -> str:
-    value, low, high = _bounds(evidence)
-    distance = abs(value - limit)
+def _more_draws(evidence: Evidence, distance: float, width: float) -> str:
     if evidence.draws is None or distance <= 0:
         return "more scenarios"
-    needed = evidence.draws * (0.5 * (high - low) / distance) ** 2
-    return f"about {max(needed, evidence.draws * 1.1):,.0f} scenarios instead of {evidence.draws:,}, if the estimate stays where it is"
+    needed = max(evidence.draws * (0.5 * width / distance) ** 2, evidence.draws * 1.1)
+    return f"about {needed:,.0f} scenarios instead of {evidence.draws:,}, if the estimate stays where it is"
 
 
 def judge_control(gate: ControlGate, evidence: Evidence, outcome: str, today: float, unit: str) -> Finding:
-    """Controlled passes; controllable or not controllable fails at today's setting; undecided is inconclusive."""
-    limit = f"every tolerance holds at today's {shown(today, unit)}"
-    if outcome == "not controllable":
-        return Finding(
-            gate.id,
-            gate.asks,
-            "fail",
-            evidence,
-            limit,
-            "not controllable: not even the tightest permitted setting holds every tolerance",
-            "another control, more capital or a smaller measure",
-        )
-    if outcome == "undecided":
-        return Finding(
-            gate.id,
-            gate.asks,
-            "inconclusive",
-            evidence,
-            limit,
-            "undecided: simulation error straddles a limit at the tightest setting too",
-            "more scenarios",
-        )
-    if unfit := _unfit(evidence):
-        return _held(gate.id, gate.asks, evidence, limit, unfit)
-    found, at_edge = shown(evidence.value, unit), evidence.high is None
-    if outcome == "controlled":
-        reach = f"up to {found}, the loosest that may be set" if at_edge else f"up to {found}"
-        change = (
-            "larger losses or tighter tolerances; no permitted setting of this control"
-            if at_edge
-            else f"a setting looser than {found}, or larger losses"
-        )
-        return Finding(
-            gate.id, gate.asks, "pass", evidence, limit, f"controlled: every tolerance holds today, and {reach}", change
-        )
-    return Finding(
-        gate.id,
-        gate.asks,
-        "fail",
-        evidence,
-        limit,
-        f"controllable, but not at today's setting: every tolerance holds up to {found}",
-        f"a setting of at most {found}",
-    )
+    """Controlled passes; controllable or not controllable fails at today's setting; undecided is inconclusive.
+
+    evidence: the loosest setting that holds, its `high` the next looser that does not (None at the end of the range).
+    outcome: verdict of the search. today: today's setting, in `unit`.
+    """
+    bench = _Bench(gate, evidence, f"every tolerance holds at today's {shown(today, unit)}")
+    if outcome == "not controllable" and not evidence.error:
+        why = "not controllable: not even the tightest permitted setting holds every tolerance"
+        return bench.finds("fail", why, "another control, more capital or a smaller measure")
+    if outcome == "undecided" and not evidence.error:
+        why = "undecided: simulation error straddles a limit at the tightest setting too"
+        return bench.finds("inconclusive", why, "more scenarios")
+    if (held := bench.held()) is not None:
+        return held
+    found = shown(evidence.value, unit)
+    if outcome == "controllable":
+        why = f"controllable, but not at today's setting: every tolerance holds up to {found}"
+        return bench.finds("fail", why, f"a setting of at most {found}")
+    if evidence.high is None:
+        why = f"controlled: every tolerance holds today, and up to {found}, the loosest that may be set"
+        return bench.finds("pass", why, "larger losses or tighter tolerances; no permitted setting of this control")
+    why = f"controlled: every tolerance holds today, and up to {found}"
+    return bench.finds("pass", why, f"a setting looser than {found}, or larger losses")
 
 
 def judge_effect(gate: EffectGate, evidence: Evidence) -> Finding:
     """Pass when the whole interval is on the promised side; fail when it is wholly on the other; else inconclusive."""
-    side, bound = ("above", gate.above) if gate.above is not None else ("below", gate.below)
+    sign, bound = (1.0, gate.above) if gate.above is not None else (-1.0, gate.below)
     assert bound is not None
-    limit = f"{side} {shown(bound, evidence.unit)}"
-    if unfit := _unfit(evidence):
-        return _held(gate.id, gate.asks, evidence, limit, unfit)
-    value, low, high = _bounds(evidence)
-    if (low > bound) if side == "above" else (high < bound):
-        return Finding(
-            gate.id,
-            gate.asks,
-            "pass",
-            evidence,
-            limit,
-            "the whole interval is on the promised side",
-            f"an effect that reaches {shown(bound, evidence.unit)} within its interval",
+    at = shown(bound, evidence.unit)
+    bench = _Bench(gate, evidence, f"{'above' if sign > 0 else 'below'} {at}")
+    if (held := bench.held()) is not None:
+        return held
+    value, low, high = bench.bounds
+    nearest, farthest = (low, high) if sign > 0 else (high, low)
+    if sign * nearest > sign * bound:
+        return bench.finds(
+            "pass", "the whole interval is on the promised side", f"an effect that reaches {at} within its interval"
         )
-    if (high <= bound) if side == "above" else (low >= bound):
-        return Finding(
-            gate.id,
-            gate.asks,
-            "fail",
-            evidence,
-            limit,
-            "the whole interval is on the other side",
-            "an effect of the other sign",
-        )
-    half = 0.5 * (high - low)
-    reason = f"the interval holds {shown(bound, evidence.unit)}: an effect smaller than {shown(half, evidence.unit).lstrip('+')} could not have been told from none"
-    return Finding(
-        gate.id,
-        gate.asks,
-        "inconclusive",
-        evidence,
-        limit,
-        reason,
-        f"a half width below {shown(abs(value - bound), evidence.unit).lstrip('+')}: a closer fit before the start, more regions to compare with, or more periods",
+    if sign * farthest <= sign * bound:
+        return bench.finds("fail", "the whole interval is on the other side", "an effect of the other sign")
+    half, needed = (shown(x, evidence.unit).lstrip("+") for x in (0.5 * (high - low), abs(value - bound)))
+    why = f"the interval holds {at}: an effect smaller than {half} could not have been told from none"
+    change = (
+        f"a half width below {needed}: a closer fit before the start, more regions to compare with, or more periods"
     )
+    return bench.finds("inconclusive", why, change)
 
 
 def judge_inequality(gate: InequalityGate, evidence: Evidence) -> Finding:
     """An exact descriptive figure: pass when the change is within what is tolerated, else fail."""
-    limit = f"at most {shown(gate.change_at_most, 'index change')}"
-    if unfit := _unfit(evidence):
-        return _held(gate.id, gate.asks, evidence, limit, unfit)
-    assert evidence.value is not None
-    margin = shown(abs(gate.change_at_most - evidence.value), "index")
-    if evidence.value <= gate.change_at_most:
-        return Finding(
-            gate.id,
-            gate.asks,
-            "pass",
-            evidence,
-            limit,
-            "the index did not rise by more than is tolerated",
-            f"an index higher by {margin}",
-        )
-    return Finding(
-        gate.id,
-        gate.asks,
-        "fail",
-        evidence,
-        limit,
-        "the index rose by more than is tolerated",
-        f"an index lower by {margin}",
-    )
-
-
-def _bounds(evidence: Evidence) -> tuple[float, float, float]:
-    """Value and interval; a number without interval is its own interval."""
-    assert evidence.value is not None
-    low = evidence.low if evidence.low is not None else evidence.value
-    high = evidence.high if evidence.high is not None else evidence.value
-    return evidence.value, low, high
+    bench = _Bench(gate, evidence, f"at most {shown(gate.change_at_most, 'index change')}")
+    if (held := bench.held()) is not None:
+        return held
+    change = bench.bounds[0]
+    margin = shown(abs(gate.change_at_most - change), "index")
+    if change <= gate.change_at_most:
+        return bench.finds("pass", "the index did not rise by more than is tolerated", f"an index higher by {margin}")
+    return bench.finds("fail", "the index rose by more than is tolerated", f"an index lower by {margin}")
