@@ -122,3 +122,27 @@ def test_a_hub_is_the_most_important_and_its_creditors_the_most_vulnerable():
     assert np.count_nonzero(found.loss_to_others) == 1
     assert found.vulnerability[0] == 0.0
     assert network(s).nnz == 3
+
+
+def test_those_not_counted_pass_losses_on_but_are_not_measured():
+    """0 may lose on 1, 1 on 2: with 1 not counted, 2's failure still reaches 0 through it."""
+    from dataclasses import replace
+
+    from scipy.sparse import csr_array
+
+    from poundlock.system import Layer
+
+    s = synthetic_system(3, 0)
+    exposures = csr_array(np.array([[0.0, 5.0, 0.0], [0.0, 0.0, 5.0], [0.0, 0.0, 0.0]]))
+    s = replace(
+        s,
+        layers=(Layer("interbank", exposures),),
+        external_assets=np.full(3, 20.0),
+        external_liabilities=np.array([15.0, 15.0, 10.0]),
+    )
+    found = importance(s, counted=np.array([True, False, True]))
+    own = equity(s)
+    assert found.loss_to_others[1] == found.vulnerability[1] == found.importance[1] == 0.0
+    assert found.loss_to_others[2] == pytest.approx(5.0)  # 1 loses all of its 5, so 0's claim of 5 on it is gone
+    assert found.importance[2] == pytest.approx(5.0 / own[0])
+    assert found.vulnerability[0] == pytest.approx(5.0 / own[0])

@@ -63,6 +63,7 @@ ONE_MISTAKE = {
     'search without end': (PLAN, 'loosest: 1.0', 'loosest: 1.0\n    resolution: 1.0e-300', PLAN, 'resolution', 'resolution = 1e-300', 'correct'),
     'explicit tag': (PLAN, 'title: Starter', 'title: !!str Starter', PLAN, '!!str', 'an explicit tag', 'remove the tag'),
     'date that does not exist': (PLAN, 'as_of: 2024-12-31', 'as_of: 2024-02-30', PLAN, None, 'cannot be read', 'correct the dates'),
+    'source of no table': (PLAN, '  panel.csv: made up', '  pannel.csv: made up', PLAN, 'pannel.csv', "source of 'pannel.csv'", 'correct the file name'),
 }
 # fmt: on
 
@@ -84,7 +85,7 @@ def test_one_mistake_is_told_once_with_its_place_and_cure(name: str, starter: Pa
 
 
 # mistakes that truly make a second one: a balance that hangs on the changed figure, two rows of the same bank
-KNOWN_COMPANY = {"duplicate institution", "an id twice", "two sides that differ"}
+KNOWN_COMPANY = {"missing file", "duplicate institution", "an id twice", "two sides that differ"}
 
 
 def test_ten_mistakes_in_plan_and_tables_come_in_one_go(starter: Path, problems):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from poundlock.contagion.engine import Valuation, propagate
 from poundlock.system.balance import Floats, System, equity
@@ -14,29 +15,42 @@ from poundlock.system.balance import Floats, System, equity
 class Importance:
     """importance: (n,), share of the others' equity lost when j alone loses all its equity, 0 to 1.
     loss_to_others: (n,), the same in money. vulnerability: (n,), mean share of i's own equity lost over the failures of
-    all others, 0 to 1. converged: every one of the n propagations reached its tolerance."""
+    all others, 0 to 1. counted: (n,), institutions that are failed and whose losses count; nought for the others.
+    converged: every propagation reached its tolerance."""
 
     importance: Floats = field(repr=False)
     loss_to_others: Floats = field(repr=False)
     vulnerability: Floats = field(repr=False)
+    counted: NDArray[np.bool_] = field(repr=False)
     converged: bool
     valuation: str
 
 
-def importance(system: System, *, valuation: Valuation = "linear-debtrank", recovery: float = 0.0) -> Importance:
-    """Fail every institution once, by a loss of external assets equal to its equity, and measure the others.
+def importance(
+    system: System,
+    *,
+    valuation: Valuation = "linear-debtrank",
+    recovery: float = 0.0,
+    counted: NDArray[np.bool_] | None = None,
+) -> Importance:
+    """Fail every counted institution once, by a loss of external assets equal to its equity, and measure the others.
 
     With linear DebtRank a claim on the failed one is worth `recovery` (nought in Battiston et al. 2012, Scientific Reports
-    2:541, the measure of impact, with the dynamics of Bardoscia et al. 2015). Institutions without equity are failed already.
+    2:541, the measure of impact, with the dynamics of Bardoscia et al. 2015). Institutions without equity are failed
+    already. counted: (n,), default all; others pass losses on but are neither failed nor measured.
     """
     own = np.maximum(equity(system), 0.0)
-    result = propagate(system, np.diag(own), valuation=valuation, recovery=recovery)
-    lost = result.equity_lost
-    np.fill_diagonal(lost, 0.0)
-    others = own.sum() - own
-    to_others = lost.sum(axis=1)
+    members = np.ones(len(own), dtype=bool) if counted is None else np.asarray(counted, dtype=bool)
+    failed = np.flatnonzero(members)
+    shocks = np.zeros((len(failed), len(own)))
+    shocks[np.arange(len(failed)), failed] = own[failed]
+    result = propagate(system, shocks, valuation=valuation, recovery=recovery)
+    lost = np.where(members, result.equity_lost, 0.0)
+    lost[np.arange(len(failed)), failed] = 0.0
+    others = np.maximum(own[members].sum() - own, 0.0)
+    to_others = np.zeros_like(own)
+    to_others[failed] = lost.sum(axis=1)
     share = np.divide(to_others, others, out=np.zeros_like(own), where=others > 0)
-    relative = np.divide(lost, own[None, :], out=np.zeros_like(lost), where=own[None, :] > 0)
-    return Importance(
-        share, to_others, relative.sum(axis=0) / max(len(own) - 1, 1), bool(result.converged.all()), valuation
-    )
+    relative = np.divide(lost, own, out=np.zeros_like(lost), where=own > 0)
+    mean = relative.sum(axis=0) / max(len(failed) - 1, 1)
+    return Importance(share, to_others, mean, members, bool(result.converged.all()), valuation)

@@ -27,6 +27,7 @@ def plan_against_itself(document: Document[PlanFile]) -> Problems:
     yield from _unknown_rules(document)
     yield from _unexplained_absence(document)
     yield from _windows(document)
+    yield from _sources(document)
     for number, _ in [entry for entry in document.entries("measures") if entry[1].kind == "joint-lending"][1:]:
         found, expected = "a second measure of kind joint-lending", "one, since caps hold for all joint loans of a bank"
         yield _at(document, "measures", number)(found, expected, "put all joint loans into one table")
@@ -180,6 +181,21 @@ def _unexplained_absence(document: Document[PlanFile]) -> Problems:
             yield _at(document, "left_out", section)(
                 f"left_out.{section} beside {section}", "one of the two", "remove the reason or the section"
             )
+
+
+def _sources(document: Document[PlanFile]) -> Problems:
+    """Sources of tables that the plan does not name."""
+    named = [document.sections.get("system"), *(measure for _, measure in document.entries("measures"))]
+    files = {
+        value for part in named if part is not None for value in part.model_dump().values() if isinstance(value, str)
+    }
+    pilot: Pilot | None = document.sections.get("pilot")
+    files |= {table.file for table in pilot.tables} if pilot else set()
+    readable = all(section in document.sections for section in ("system", "pilot")) and document.whole("measures")
+    for name in sorted(set(document.sections.get("sources") or ()) - files) if readable else ():
+        yield _at(document, "sources", name)(
+            f"source of '{name}'", "a table that this plan names", "correct the file name"
+        )
 
 
 def _windows(document: Document[PlanFile]) -> Problems:

@@ -48,6 +48,8 @@ class PlanFile(Declared):
     stages: tuple[Stage, ...] = ()
     gates: tuple[Gate, ...] = Field(min_length=1)
     left_out: LeftOut = LeftOut()
+    sources: dict[str, str] = Field(default_factory=dict)
+    """Where the figures of each table come from: file name, as this plan names it, to words for the report."""
 
     @field_validator("format", mode="before")
     @classmethod

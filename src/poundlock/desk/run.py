@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from poundlock.contagion import importance
 from poundlock.desk.assessment import Assessment, InequalityYear, OutcomeStudy, Provenance, Search, World
 from poundlock.desk.check import CheckedPlan, check
@@ -24,6 +26,7 @@ from poundlock.rollout.plan import ControlGate, EffectGate, Gate, ToleranceGate
 from poundlock.version import VERSION
 
 Progress = Callable[[str, int], None]
+REST = "rest"  # kind of an institution that stands for all that is outside the tables; never ranked
 
 
 def run(plan: str | Path | CheckedPlan, progress: Progress | None = None) -> Assessment:
@@ -36,6 +39,8 @@ def run(plan: str | Path | CheckedPlan, progress: Progress | None = None) -> Ass
     base = next((w for w in found_worlds if w.id == "without"), found_worlds[0])
     lifted = lifted_limits(checked, base, report)
     found_searches = searches(checked, base, report)
+    today = found_worlds[0].system
+    ranked = np.array([kind != REST for kind in today.kinds])
     studies: tuple[OutcomeStudy, ...] = ()
     years: tuple[InequalityYear, ...] = ()
     if checked.plan.pilot is not None and checked.panel is not None:
@@ -49,7 +54,7 @@ def run(plan: str | Path | CheckedPlan, progress: Progress | None = None) -> Ass
         worlds=found_worlds,
         lifted=lifted,
         other_valuation=other,
-        importance=importance(found_worlds[0].system, recovery=checked.plan.scenarios.recovery),
+        importance=importance(today, recovery=checked.plan.scenarios.recovery, counted=ranked),
         searches=found_searches,
         studies=studies,
         inequality=years,

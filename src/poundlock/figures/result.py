@@ -52,7 +52,7 @@ def result(a: Assessment) -> dict[str, Any]:
             "version": p.version,
             "seed": p.seed,
             "scenarios": p.scenarios,
-            "inputs": [{"file": f.name, "sha256": f.digest} for f in p.inputs],
+            "inputs": [{"file": f.name, "sha256": f.digest, "source": a.plan.sources.get(f.name)} for f in p.inputs],
             "digest": p.digest,
             "methods": dict(p.methods),
             "convergence": dict(p.convergence),
@@ -131,6 +131,7 @@ def _importance(a: Assessment) -> list[dict[str, Any]]:
             "vulnerability": float(found.vulnerability[i]),
         }
         for i in order
+        if found.counted[i]
     ]
 
 

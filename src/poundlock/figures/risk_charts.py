@@ -169,7 +169,10 @@ def importance_figure(a: Assessment) -> Figure:
     """Who could hurt others most, and who would be hurt most."""
     system, found = a.worlds[0].system, a.importance
     own = np.maximum(equity(system), 0.0)
-    first, second = (np.argsort(-values, kind="stable")[:10] for values in (found.importance, found.vulnerability))
+    ranked = np.flatnonzero(found.counted)
+    first, second = (
+        ranked[np.argsort(-values[ranked], kind="stable")[:10]] for values in (found.importance, found.vulnerability)
+    )
     names = [_short(name) for name in system.names]
     panels = [
         _ranking(
