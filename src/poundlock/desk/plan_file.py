@@ -36,18 +36,27 @@ class PlanFile(Declared):
     format: Literal[1]
     """Version of this file format."""
     title: Annotated[str, Field(min_length=1, max_length=120)]
+    """Heading of the report."""
     question: Annotated[str, Field(min_length=1)]
     """The decision that the verdict is for, as a question."""
     system: SystemFiles
+    """The financial system and the tables that hold it."""
     measures: tuple[JointLending, ...] = ()
     """What is tried. Empty only with a reason under left_out."""
     scenarios: ScenarioModel
+    """How bad years are drawn."""
     tolerances: tuple[Tolerance, ...] = Field(min_length=1)
+    """Statistics of the losses, each with its limit."""
     controls: tuple[Control, ...] = ()
+    """What may be turned to hold the risk."""
     pilot: Pilot | None = None
+    """What was tried where, and the outcomes it is judged by. Left out only with a reason under left_out."""
     stages: tuple[Stage, ...] = ()
+    """The steps of the roll-out; a pass opens the first that is planned."""
     gates: tuple[Gate, ...] = Field(min_length=1)
+    """The questions; the worst finding is the verdict."""
     left_out: LeftOut = LeftOut()
+    """Questions not asked, with the reason."""
     sources: dict[str, str] = Field(default_factory=dict)
     """Where the figures of each table come from: file name, as this plan names it, to words for the report."""
 

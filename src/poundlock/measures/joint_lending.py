@@ -49,6 +49,7 @@ class JointLending(Declared):
 
     kind: Literal["joint-lending"]
     id: Id
+    """Name for controls and results."""
     loans: str
     """CSV: bank, platform, pool, amount. Total loans that borrowers ask for and both sides are willing to make."""
     today: Limits

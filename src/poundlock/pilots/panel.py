@@ -21,7 +21,9 @@ class Outcome(Declared):
     """One outcome of the pilot: a column of the panel, per resident or not, in logs or not, over a window."""
 
     id: Id
+    """Name for gates and results."""
     label: str
+    """What it is, in words for the report."""
     column: str
     """Column that holds the outcome."""
     per: str | None = None
@@ -58,11 +60,13 @@ class Pilot(Declared):
     """What was tried where, since when, and by which outcomes it is judged."""
 
     tables: Annotated[tuple[PilotTable, ...], Field(min_length=1)]
+    """The panel: regions by periods, in one or more tables."""
     treated: Annotated[tuple[str, ...], Field(min_length=1, max_length=1)]
     """Code of the region under treatment (one in this version)."""
     start: int
     """First period under treatment."""
     outcomes: Annotated[tuple[Outcome, ...], Field(min_length=1)]
+    """What the pilot is judged by, agreed beforehand."""
     population: str | None = None
     """Column of residents, for inequality between regions."""
     income: str | None = None

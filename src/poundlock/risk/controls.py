@@ -15,10 +15,13 @@ class PartnerCap(Declared):
 
     kind: Literal["partner-cap"]
     id: Id
+    """Name for gates and results."""
     measure: Id
     """The joint-lending measure that it caps."""
     tightest: Annotated[float, Field(ge=0.0, le=1000.0)]
+    """The tightest setting that may be made, a fraction of Tier 1 capital."""
     loosest: Annotated[float, Field(gt=0.0, le=1000.0)]
+    """The loosest one."""
     resolution: Annotated[float, Field(ge=1e-6)] = 0.01
     """The search stops when the cap is known this closely."""
     others: Literal["today", "before"] = "today"

@@ -21,8 +21,11 @@ class FactorShares(Declared):
     """Shares of variance; together at most one, the rest is each institution's own."""
 
     common: Share
+    """Of the one factor that moves everything."""
     region: Share = 0.0
+    """Of the factor of the region."""
     sector: Share = 0.0
+    """Of the factor of the kind of institution, or of the sector of a pool."""
 
     @model_validator(mode="after")
     def _within_one(self) -> FactorShares:

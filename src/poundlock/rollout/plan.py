@@ -23,9 +23,11 @@ class Scope(Declared):
 
 class _Limit(Declared):
     id: Id
+    """Name for gates and results; small letters, digits and hyphens."""
     label: str
     """What the figure is, in words for the report."""
     scope: Scope = Scope()
+    """Which institutions count; all without it."""
     added_by_measures: bool = False
     """Count only what the measures add, on the same draws with and without them."""
     at_most: Annotated[float, Field(ge=0.0, le=1.0)]
@@ -49,6 +51,7 @@ class EventProbability(_Limit):
 
     statistic: Literal["failure-probability"]
     failures_at_least: Annotated[int, Field(ge=1)] = 1
+    """So many failures in one year make the event."""
 
 
 Tolerance = Annotated[ExpectedShortfall | EventProbability, Field(discriminator="statistic")]
@@ -58,7 +61,9 @@ class Stage(Declared):
     """One step of the roll-out: where, from when, for how long at least and at most."""
 
     id: Id
+    """Name of the stage."""
     regions: tuple[str, ...] = Field(min_length=1)
+    """Codes as in the system's tables."""
     starts: dt.date
     """First day, or the day planned for it."""
     ends: dt.date
@@ -77,6 +82,7 @@ class Stage(Declared):
 
 class _Gate(Declared):
     id: Id
+    """Name of the gate."""
     asks: str
     """The question in one plain sentence."""
 
@@ -86,6 +92,7 @@ class ToleranceGate(_Gate):
 
     kind: Literal["tolerance"]
     tolerance: Id
+    """Id of the tolerance."""
 
 
 class ControlGate(_Gate):
@@ -93,6 +100,7 @@ class ControlGate(_Gate):
 
     kind: Literal["controllable"]
     control: Id
+    """Id of the control."""
 
 
 class EffectGate(_Gate):
@@ -100,9 +108,11 @@ class EffectGate(_Gate):
 
     kind: Literal["effect"]
     outcome: Id
+    """Id of the pilot's outcome."""
     above: float | None = None
     """Pass when the whole interval is above this; fail when it is wholly at or below."""
     below: float | None = None
+    """The same for an outcome that should fall."""
 
     @model_validator(mode="after")
     def _one_side(self) -> EffectGate:
@@ -119,7 +129,9 @@ class InequalityGate(_Gate):
     kind: Literal["inequality"]
     index: Literal["gini", "theil"]
     from_year: int
+    """Year to compare with."""
     to_year: int
+    """Later year."""
     change_at_most: float = 0.0
     """Largest tolerated change of the index."""
 
