@@ -36,8 +36,9 @@ def quick(starter: Path) -> Path:
 def test_run_prints_a_verdict_and_writes_both_files(quick: Path):
     done = poundlock("run", "plan.yaml", "--out", "out", cwd=quick)
     assert done.returncode == 0, done.stderr
-    assert "Verdict: pass." in done.stdout
-    assert "Do local banks keep their minimum capital" in done.stdout
+    assert "Verdict: " in done.stdout
+    assert "passed" in done.stdout or "not decided" in done.stdout
+    assert "Do local banks together keep three quarters" in done.stdout
     assert "What would change it" in done.stdout
     assert sorted(p.name for p in (quick / "out").iterdir()) == ["report.html", "result.json"]
     assert "out/report.html" in done.stdout

@@ -146,3 +146,20 @@ def test_those_not_counted_pass_losses_on_but_are_not_measured():
     assert found.loss_to_others[2] == pytest.approx(5.0)  # 1 loses all of its 5, so 0's claim of 5 on it is gone
     assert found.importance[2] == pytest.approx(5.0 / own[0])
     assert found.vulnerability[0] == pytest.approx(5.0 / own[0])
+
+
+def test_amplification_is_the_spectral_radius_by_hand():
+    """Two banks with equity 4 and claims of 2 on each other: leverage 1/2 both ways, eigenvalues +-1/2; recovery halves it."""
+    from dataclasses import replace
+
+    from scipy.sparse import csr_array
+
+    from poundlock.system import Layer
+
+    s = synthetic_system(2, 0)
+    exposures = csr_array(np.array([[0.0, 2.0], [2.0, 0.0]]))
+    s = replace(
+        s, layers=(Layer("i", exposures),), external_assets=np.full(2, 10.0), external_liabilities=np.full(2, 6.0)
+    )
+    assert importance(s).amplification == pytest.approx(0.5)
+    assert importance(s, recovery=0.5).amplification == pytest.approx(0.25)

@@ -44,6 +44,7 @@ def test_shipped_tables_are_those_that_the_script_makes(example: str, tmp_path: 
 
 def test_the_starter_runs_as_it_is(starter_run):
     assert starter_run.verdict.worst == "pass"
+    assert starter_run.plan.scenarios.bracket
     assert [f.gate for f in starter_run.verdict.findings] == [
         "local-banks",
         "failures",
@@ -82,6 +83,23 @@ def test_a_search_ends_with_a_setting_that_holds_beside_one_that_does_not(zhejia
     assert points[alone.setting].holds
     assert not points[alone.next_looser].holds
     assert 0 < alone.next_looser - alone.setting <= 0.01
+
+
+def test_spread_is_kept_apart_from_the_shock(zhejiang, europe):
+    """By clearing hardly anything spreads; by linear DebtRank much does; and neither is below the shock alone."""
+    for a in (zhejiang, europe):
+        for world in (*a.worlds, a.other_valuation):
+            for name, alone in world.by_shock.items():
+                if not next(t for t in a.plan.tolerances if t.id == name).added_by_measures:
+                    assert world.estimates[name].value >= alone.value - 1e-12
+    assert europe.other_valuation.estimates["tail"].value > europe.other_valuation.by_shock["tail"].value + 0.1
+
+
+def test_a_network_on_which_the_model_is_unstable_is_called_so(zhejiang, europe):
+    from poundlock.figures.risk_charts import amplification_sentence
+
+    assert zhejiang.importance.amplification < 1.0 < europe.importance.amplification
+    assert "instability of the model" in amplification_sentence(europe)
 
 
 def test_europe_does_not_ask_what_it_cannot_answer(europe):

@@ -281,8 +281,7 @@ def _progress(checked: CheckedPlan) -> Iterator[Callable[[str, int], None]]:
 
 
 def _print_verdict(a: Assessment) -> None:
-    from poundlock.figures.report import MARKS, cautions, interval
-    from poundlock.rollout.gate import shown
+    from poundlock.figures.report import MARKS, cautions, interval, number
 
     console = Console(highlight=False)
     if not console.is_terminal:
@@ -302,7 +301,7 @@ def _print_verdict(a: Assessment) -> None:
         change = f.would_change if f.kind == "pass" else f"{f.why}; changed by: {f.would_change}"
         table.add_row(
             f.asks,
-            shown(f.evidence.value, f.evidence.unit),
+            number(f.evidence),
             interval(f.evidence),
             f.limit,
             finding,

@@ -34,7 +34,7 @@ ONE_MISTAKE = {
     'scope that nobody is in': (PLAN, 'scope: { kinds: [local-bank] }', 'scope: { kinds: [shadow-bank] }', PLAN, 'shadow-bank', "'shadow-bank'", 'correct the scope'),
     'too few scenarios for the tail': (PLAN, 'count: 10000', 'count: 4000', PLAN, 'count: 4000', '4,000 scenarios', 'raise scenarios.count'),
     'an id twice': (PLAN, 'id: any-fails', 'id: local-tail', PLAN, 'id: local-tail\n    label: Chance', "'local-tail' a second time", 'rename'),
-    'stage that ends before it starts': (PLAN, 'ends: 2028-12-31', 'ends: 2025-12-31', PLAN, 'id: region-b', 'ends 2025-12-31', 'correct one of the dates'),
+    'stage that ends before it starts': (PLAN, 'ends: 2030-12-31', 'ends: 2025-12-31', PLAN, 'id: region-b', 'ends 2025-12-31', 'correct one of the dates'),
     'stage in a region nobody knows': (PLAN, 'regions: [B]', 'regions: [Q]', PLAN, 'regions: [Q]', "region 'Q'", 'correct the code'),
     'year without income': (PLAN, 'to_year: 2024', 'to_year: 2030', PLAN, 'to_year: 2030', 'year 2030', 'correct the year'),
     'outcome of no column': (PLAN, 'column: output', 'column: outpt', PLAN, 'column: outpt', "'outpt'", 'correct the column'),
@@ -45,7 +45,7 @@ ONE_MISTAKE = {
     'balance sheet that does not add up': (BANKS, 'Local Bank 4 (made up),local-bank,B,', 'Local Bank 4 (made up),local-bank,B,1', BANKS, 7, 'assets less liabilities give', 'correct equity'),
     'exposure to an unknown name': ('exposures.csv', 'bank-1,platform-1', 'bank-1,platform-9', 'exposures.csv', 2, "unknown debtor 'platform-9'", 'correct the name'),
     'exposure to oneself': ('exposures.csv', 'bank-1,platform-1', 'platform-1,platform-1', 'exposures.csv', 2, 'lending to itself', 'remove'),
-    'two sides that differ': (TOTALS, 'local-4,250,100', 'local-4,250,99', TOTALS, None, 'owes 9,649', 'correct the totals'),
+    'two sides that differ': (TOTALS, 'local-4,50,20', 'local-4,50,19', TOTALS, None, 'owes 1,929', 'correct the totals'),
     'capital missing where a cap needs it': (BANKS, ',188,188,1500', ',188,,1500', 'joint_loans.csv', 12, 'without tier1_capital', 'fill tier1_capital'),
     'unknown pool': ('joint_loans.csv', 'firms-b', 'firms-c', 'joint_loans.csv', 3, "unknown pool 'firms-c'", 'correct'),
     'default probability above one': ('pools.csv', '0.04', '4', 'pools.csv', 2, 'default_probability = 4', 'correct'),
@@ -64,6 +64,8 @@ ONE_MISTAKE = {
     'explicit tag': (PLAN, 'title: Starter', 'title: !!str Starter', PLAN, '!!str', 'an explicit tag', 'remove the tag'),
     'date that does not exist': (PLAN, 'as_of: 2024-12-31', 'as_of: 2024-02-30', PLAN, None, 'cannot be read', 'correct the dates'),
     'source of no table': (PLAN, '  panel.csv: made up', '  pannel.csv: made up', PLAN, 'pannel.csv', "source of 'pannel.csv'", 'correct the file name'),
+    'per cent for a cap': (PLAN, 'partner_cap: 0.25', 'partner_cap: 25', PLAN, 'partner_cap: 25', 'partner_cap 25, which is 2500%', 'correct the cap'),
+    'unquoted comma in a name': (BANKS, 'First Bank (made up)', 'First, Bank (made up)', BANKS, 2, '10 cells', 'commas'),
 }
 # fmt: on
 
@@ -107,11 +109,11 @@ def test_totals_that_no_network_can_meet_name_the_bank(starter: Path, problems):
     rows = (
         (starter / TOTALS)
         .read_text(encoding="utf-8")
-        .replace("bank-1,4200,5000", "bank-1,9000,9000")
-        .replace("bank-2,3900,3600", "bank-2,1,1")
+        .replace("bank-1,840,1000", "bank-1,9000,9000")
+        .replace("bank-2,780,720", "bank-2,1,1")
     )
-    rows = rows.replace("local-1,600,450", "local-1,100,100").replace("local-2,500,350", "local-2,100,100")
-    rows = rows.replace("local-3,200,150", "local-3,100,100").replace("local-4,250,100", "local-4,100,100")
+    rows = rows.replace("local-1,120,90", "local-1,100,100").replace("local-2,100,70", "local-2,100,100")
+    rows = rows.replace("local-3,40,30", "local-3,100,100").replace("local-4,50,20", "local-4,100,100")
     (starter / TOTALS).write_text(rows, encoding="utf-8")
     said = [p for p in problems(starter) if p.file.endswith(TOTALS)]
     assert any("'bank-1' lends 8,599 more than any network" in p.found and p.line == 2 for p in said), [
@@ -144,7 +146,7 @@ def test_a_missing_table_is_one_problem_not_many(starter: Path, problems):
 
 
 def test_a_short_row_is_one_problem_not_many(starter: Path, problems):
-    edit(starter / TOTALS, "local-4,250,100", "local-4,250")
+    edit(starter / TOTALS, "local-4,50,20", "local-4,50")
     (said,) = problems(starter)
     assert (said.found, said.line) == ("3 cells", 7)
 

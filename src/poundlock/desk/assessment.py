@@ -18,13 +18,14 @@ from poundlock.system import Reconstruction, System
 @dataclass(frozen=True)
 class World:
     """One version of the system, simulated. id: 'today', 'before' or 'without'. estimates: by tolerance id; a tolerance on
-    what measures add is absent from the world without them. granted: joint loans on the books, money."""
+    what measures add is absent from the world without them. by_shock: the same for the shock alone, before contagion. granted: joint loans on the books, money."""
 
     id: str
     label: str
     system: System = field(repr=False)
     outcome: Outcome = field(repr=False)
     estimates: dict[str, Estimate]
+    by_shock: dict[str, Estimate]
     granted: float
 
 

@@ -40,7 +40,7 @@ def check(path: str | Path) -> CheckedPlan:
         read = read_system(folder, sections["system"], problems, where=_where(document, "system"))
     if read is not None:
         problems.extend(plan_against_system(document, read.system, read.sound))
-        for number, measure in document.entries("measures"):
+        for number, measure in document.entries("measures") if read.whole else ():
             where = _where(document, "measures", number)
             capped = any(control.measure == measure.id for _, control in document.entries("controls"))
             found = read_joint_loans(

@@ -28,6 +28,7 @@ def plan_against_itself(document: Document[PlanFile]) -> Problems:
     yield from _unexplained_absence(document)
     yield from _windows(document)
     yield from _sources(document)
+    yield from _settings_outside_range(document)
     for number, _ in [entry for entry in document.entries("measures") if entry[1].kind == "joint-lending"][1:]:
         found, expected = "a second measure of kind joint-lending", "one, since caps hold for all joint loans of a bank"
         yield _at(document, "measures", number)(found, expected, "put all joint loans into one table")
@@ -180,6 +181,19 @@ def _unexplained_absence(document: Document[PlanFile]) -> Problems:
         if present and reason is not None:
             yield _at(document, "left_out", section)(
                 f"left_out.{section} beside {section}", "one of the two", "remove the reason or the section"
+            )
+
+
+def _settings_outside_range(document: Document[PlanFile]) -> Problems:
+    """Today's partner cap must be one that the control could set; 25 for 0.25 is the usual slip."""
+    today = {measure.id: (number, measure.today.partner_cap) for number, measure in document.entries("measures")}
+    for _, control in document.entries("controls"):
+        number, cap = today.get(control.measure, (0, None))
+        if control.others == "today" and cap is not None and not control.tightest <= cap <= control.loosest:
+            found = f"partner_cap {cap:g}, which is {cap:.0%}, outside the range of control '{control.id}'"
+            expected = f"a fraction within {control.tightest:g} to {control.loosest:g}"
+            yield _at(document, "measures", number, "today", "partner_cap")(
+                found, expected, "correct the cap or the range"
             )
 
 

@@ -9,7 +9,7 @@ from poundlock.desk.assessment import Search, World
 from poundlock.desk.check import CheckedPlan
 from poundlock.evidence import Doubt, Evidence
 from poundlock.measures import Limits, apply, granted
-from poundlock.risk import Estimate, Outcome, loosest_cap, simulate, statistic
+from poundlock.risk import CapSearch, Estimate, Outcome, loosest_cap, simulate, statistic
 from poundlock.risk.controllability import standing
 from poundlock.risk.controls import PartnerCap
 from poundlock.rollout.plan import Scope, Tolerance
@@ -98,9 +98,10 @@ def _simulated(
         valuation=valuation,
         progress=lambda done: progress(task, done),
     )
-    return World(
-        name, label, system, outcome, _estimates(plan.tolerances, outcome, base.outcome if base else None), total
-    )
+    without = base.outcome if base else None
+    estimates = _estimates(plan.tolerances, outcome, without)
+    alone = _estimates(plan.tolerances, outcome.before_contagion(), without.before_contagion() if without else None)
+    return World(name, label, system, outcome, estimates, alone, total)
 
 
 def _scopes(tolerances: Sequence[Tolerance]) -> list[Scope]:
@@ -180,7 +181,7 @@ def _contradicts(tolerance: Tolerance, chosen: Estimate, other: Estimate) -> boo
     return standing(tolerance, chosen) != "broken" and standing(tolerance, other) == "broken"
 
 
-def search_evidence(checked: CheckedPlan, search: Search, digest: str) -> Evidence:
+def search_evidence(checked: CheckedPlan, search: Search, today: World, other: World, digest: str) -> Evidence:
     """The loosest setting that holds; as its interval, where the search found one, the next looser setting that fails."""
     plan, result = checked.plan, search.result
     bracketed = result.setting is not None and result.next_looser is not None
@@ -196,13 +197,22 @@ def search_evidence(checked: CheckedPlan, search: Search, digest: str) -> Eviden
         seed=plan.scenarios.seed,
         draws=plan.scenarios.count,
         converged=result.converged,
-        doubts=()
-        if result.monotone
-        else (
-            Doubt(
-                "a looser cap lowered a statistic, so bisection may have missed a setting",
-                "a search over every setting",
-            ),
-        ),
+        doubts=_search_doubts(checked, result, today, other),
         missing="" if result.setting is not None else "no permitted setting holds every tolerance",
     )
+
+
+def _search_doubts(checked: CheckedPlan, result: CapSearch, today: World, other: World) -> tuple[Doubt, ...]:
+    """A search that is not monotone; and, where the plan asks for a bracket, tolerances that the other valuation breaks."""
+    doubts = []
+    if not result.monotone:
+        reason = "a looser cap lowered a statistic, so bisection may have missed a setting"
+        doubts.append(Doubt(reason, "a search over every setting"))
+    changed = [t.id for t in checked.plan.tolerances if _contradicts(t, today.estimates[t.id], other.estimates[t.id])]
+    if checked.plan.scenarios.bracket and changed:
+        word = VALUATION_WORDS[other.outcome.valuation]
+        reason = (
+            f"the answer hangs on how claims are valued: by {word} {', '.join(changed)} is broken at today's setting"
+        )
+        doubts.append(Doubt(reason, "evidence on what creditors recover, and when, that narrows the bracket"))
+    return tuple(doubts)

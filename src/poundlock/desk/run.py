@@ -83,9 +83,9 @@ def _verdict(
             return judge_tolerance(gate, tolerance, tolerance_evidence(checked, tolerance, today, other, digest))
         if isinstance(gate, ControlGate):
             search = by_control[gate.control]
-            return judge_control(
-                gate, search_evidence(checked, search, digest), search.result.verdict, search.today, "of tier 1"
-            )
+            evidence, result = search_evidence(checked, search, today, other, digest), search.result
+            broken = "broken" in result.today.standings
+            return judge_control(gate, evidence, result.verdict, search.today, "of tier 1", today_broken=broken)
         if isinstance(gate, EffectGate):
             return judge_effect(gate, by_outcome[gate.outcome].evidence)
         return judge_inequality(gate, inequality_evidence(gate, years, digest))

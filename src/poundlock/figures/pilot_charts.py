@@ -18,12 +18,14 @@ def effect_figure(a: Assessment, study: OutcomeStudy) -> Figure | None:
         return None
     outcome = next(o for o in a.plan.pilot.outcomes if o.id == study.id)
     effect, name = study.effect, _treated_name(study)
-    header = ("period", name, "synthetic", "gap")
+    header = ("period", name, "comparison", "gap")
     rows = tuple(
         (str(p), f"{y:.3f}", f"{s:.3f}", f"{g:+.3f}")
         for p, y, s, g in zip(study.periods, effect.treated, effect.synthetic, effect.gaps, strict=True)
     )
-    paths = _paths(study, effect, name).properties(width=285, height=210, title=f"{name} and its synthetic control")
+    paths = _paths(study, effect, name).properties(
+        width=285, height=210, title=f"{name} and its comparison (synthetic control)"
+    )
     gaps = _gaps(study, effect, name).properties(width=285, height=210, title="Gap, among those of all other regions")
     return Figure(
         f"effect-{study.id}",
@@ -46,7 +48,7 @@ def _paths(study: OutcomeStudy, effect: Effect, name: str) -> Any:
         {"period": p, "series": name, "value": float(y)} for p, y in zip(study.periods, effect.treated, strict=True)
     ]
     points += [
-        {"period": p, "series": "synthetic", "value": float(y)}
+        {"period": p, "series": "comparison", "value": float(y)}
         for p, y in zip(study.periods, effect.synthetic, strict=True)
     ]
     chart = alt.Chart(lines(points)).encode(
@@ -54,7 +56,7 @@ def _paths(study: OutcomeStudy, effect: Effect, name: str) -> Any:
         y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False)),
         color=alt.Color(
             "series:N",
-            scale=alt.Scale(domain=[name, "synthetic", "other regions"], range=[SERIES[0], SERIES[1], FAINT]),
+            scale=alt.Scale(domain=[name, "comparison", "other regions"], range=[SERIES[0], SERIES[1], FAINT]),
         ),
     )
     return alt.layer(chart.mark_line(strokeWidth=2), _start_rule(study))
@@ -106,10 +108,14 @@ def effect_sentence(a: Assessment, study: OutcomeStudy, outcome: Outcome) -> str
         for w, d in sorted(zip(e.weights, e.donors, strict=True), reverse=True)
         if w >= 0.005
     )
+    (least, without_least), (most, without_most) = e.leave_one_out
     said = [
-        f"Mean gap after the start {e.effect:+.3f}{percent}, {e.level:.0%} interval {e.low:+.3f} to {e.high:+.3f}; p = {e.p_value:.2f}, and it could not be below {e.smallest_p:.2f} with {e.units} regions.",
-        f"By the ratio of gaps after and before the start it ranks {e.rank} of {e.units}; fit before the start: error {e.pre_error:.4f} (limit {outcome.largest_pre_error:g}), {e.pre_error_rank} of {e.units}.",
-        f"Synthetic control: {donors}. Leaving out one of them at a time moves the effect between {e.leave_one_out[0]:+.3f} and {e.leave_one_out[1]:+.3f}.",
+        f"Mean gap after the start {e.effect:+.3f}{percent}, {e.level:.0%} interval {e.low:+.3f} to {e.high:+.3f}; by the "
+        f"test behind this interval p = {e.p_value:.2f}, and with {e.units} regions it could not be below {e.smallest_p:.2f}.",
+        f"By the published statistic, the ratio of gaps after and before the start, it ranks {e.rank} of {e.units}. Fit "
+        f"before the start: error {e.pre_error:.4f} (limit {outcome.largest_pre_error:g}), {e.pre_error_rank} of {e.units}.",
+        f"Comparison: {donors}. Leaving out one of them at a time moves the effect between {least:+.3f}"
+        f"{_without(study, without_least)} and {most:+.3f}{_without(study, without_most)}.",
         f"An effect smaller than {e.detectable:.3f} could not have been told from none.",
     ]
     if e.in_time is not None:
@@ -122,6 +128,10 @@ def effect_sentence(a: Assessment, study: OutcomeStudy, outcome: Outcome) -> str
     if outcome.note:
         said.append(outcome.note)
     return " ".join(said)
+
+
+def _without(study: OutcomeStudy, unit: int) -> str:
+    return f" (without {study.units[unit]})" if unit >= 0 else " (with all)"
 
 
 def inequality_figure(a: Assessment) -> Figure | None:

@@ -10,15 +10,17 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from poundlock.desk.assessment import Assessment, World
+from poundlock.desk.assessment import Assessment
 from poundlock.desk.risk_evidence import VALUATION_WORDS
 from poundlock.evidence import Evidence
 from poundlock.figures.figure import Figure, svg
 from poundlock.figures.pilot_charts import effect_figure, effect_sentence, inequality_figure
 from poundlock.figures.result import result_text
 from poundlock.figures.risk_charts import control_sentence, frontier_figure, importance_figure, loss_figures
+from poundlock.risk import Estimate
 from poundlock.risk.controllability import standing
 from poundlock.rollout.gate import Finding, shown
+from poundlock.rollout.plan import ExpectedShortfall, Tolerance
 from poundlock.rules import rules
 
 MARKS = {"pass": "✓", "inconclusive": "?", "no data": "∅", "error": "!", "fail": "✗", "breach": "✗✗"}
@@ -109,7 +111,7 @@ def interval(evidence: Evidence) -> str:
     if evidence.value is None:
         return "–"
     if evidence.low is None or evidence.high is None:
-        return "exact" if evidence.draws is None else "–"
+        return "none (no sampling error given)" if evidence.draws is None else "–"
     if evidence.level is None:
         return f"{shown(evidence.low, evidence.unit)} to {shown(evidence.high, evidence.unit)}"
     return f"{shown(evidence.low, evidence.unit)} to {shown(evidence.high, evidence.unit)} ({evidence.level:.0%})"
@@ -136,6 +138,7 @@ def _content(a: Assessment) -> dict[str, Any]:
         "cautions": cautions(a),
         "gates": [_gate(f) for f in a.verdict.findings],
         "worlds": _world_table(a),
+        "spread": _spread(a),
         "lifted": _lifted_table(a),
         "searches": [(s, control_sentence(a, s), rules()[s.control.legal_basis].cited()) for s in a.searches],
         "measures": [_measure(a, number) for number in range(len(a.plan.measures))],
@@ -148,12 +151,16 @@ def _content(a: Assessment) -> dict[str, Any]:
     }
 
 
+def number(evidence: Evidence) -> str:
+    """The value of a gate with its unit; at the end of a search's range it is a bound."""
+    text = shown(evidence.value, evidence.unit)
+    if evidence.value is not None and evidence.unit == "of tier 1" and evidence.high is None:
+        return f"≥ {text}"
+    return f"{text} log points" if evidence.value is not None and evidence.unit == "log points" else text
+
+
 def _gate(finding: Finding) -> dict[str, Any]:
-    return {
-        "finding": finding,
-        "value": shown(finding.evidence.value, finding.evidence.unit),
-        "interval": interval(finding.evidence),
-    }
+    return {"finding": finding, "value": number(finding.evidence), "interval": interval(finding.evidence)}
 
 
 def _drawn(figure: Figure) -> dict[str, Any]:
@@ -161,31 +168,37 @@ def _drawn(figure: Figure) -> dict[str, Any]:
 
 
 def _world_table(a: Assessment) -> dict[str, Any]:
-    """Each tolerance in each world and valuation: estimate, interval, and whether it holds."""
-    columns: list[tuple[str, World]] = [(w.label, w) for w in a.worlds]
-    columns.append(
-        (
-            f"{a.other_valuation.label}, {VALUATION_WORDS[a.other_valuation.outcome.valuation]}",
-            a.other_valuation,
-        )
-    )
+    """Each tolerance in each world and valuation, and for the shock alone: estimate, interval, whether it holds."""
+    today, other = a.worlds[0], a.other_valuation
+    columns = [(f"{today.label}: shock alone, nothing spreads", today.by_shock)]
+    columns += [(w.label, w.estimates) for w in a.worlds]
+    columns.append((f"{other.label}, {VALUATION_WORDS[other.outcome.valuation]}", other.estimates))
     rows = []
     for tolerance in a.plan.tolerances:
-        cells = []
-        for _, world in columns:
-            estimate = world.estimates.get(tolerance.id)
-            cells.append(
-                None
-                if estimate is None
-                else {
-                    "value": shown(estimate.value, "share"),
-                    "low": shown(estimate.low, "share"),
-                    "high": shown(estimate.high, "share"),
-                    "standing": STANDING_WORDS[standing(tolerance, estimate)],
-                }
-            )
+        found = [estimates.get(tolerance.id) for _, estimates in columns]
+        cells = [None if estimate is None else _cell(tolerance, estimate) for estimate in found]
         rows.append({"tolerance": tolerance, "limit": shown(tolerance.at_most, "share"), "cells": cells})
     return {"columns": [label for label, _ in columns], "rows": rows}
+
+
+def _cell(tolerance: Tolerance, estimate: Estimate) -> dict[str, str]:
+    bounds = {name: shown(getattr(estimate, name), "share") for name in ("value", "low", "high")}
+    return {**bounds, "standing": STANDING_WORDS[standing(tolerance, estimate)]}
+
+
+def _spread(a: Assessment) -> str:
+    """What contagion adds to the first tail of the plan, in points, by either valuation."""
+    tails = [t for t in a.plan.tolerances if isinstance(t, ExpectedShortfall) and not t.added_by_measures]
+    if not tails:
+        return ""
+    said = [
+        f"{100 * (w.estimates[tails[0].id].value - w.by_shock[tails[0].id].value):.2f} points "
+        f"by {VALUATION_WORDS[w.outcome.valuation]}"
+        for w in (a.worlds[0], a.other_valuation)
+    ]
+    alone = a.worlds[0].by_shock[tails[0].id].value
+    label = tails[0].label[0].lower() + tails[0].label[1:] if tails[0].label[1:2].islower() else tails[0].label
+    return f"Of the {label}, the shock alone takes {alone:.2%}; spreading adds {' and '.join(said)}."
 
 
 def _lifted_table(a: Assessment) -> list[tuple[str, str, list[dict[str, str]]]]:
@@ -193,7 +206,7 @@ def _lifted_table(a: Assessment) -> list[tuple[str, str, list[dict[str, str]]]]:
     rows = []
     for world in (a.worlds[0], *a.lifted) if a.lifted else ():
         found = [(t, world.estimates[t.id]) for t in a.plan.tolerances]
-        cells = [{"value": shown(e.value, "share"), "standing": STANDING_WORDS[standing(t, e)]} for t, e in found]
+        cells = [_cell(t, e) for t, e in found]
         rows.append(
             (world.label if world.id.startswith("lifted") else "today's limits", f"{world.granted:,.0f}", cells)
         )

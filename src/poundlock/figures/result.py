@@ -46,6 +46,7 @@ def result(a: Assessment) -> dict[str, Any]:
         "worlds": [_world(w) for w in (*a.worlds, *a.lifted, a.other_valuation)],
         "controls": [_search(a, s) for s in a.searches],
         "importance": _importance(a),
+        "amplification": a.importance.amplification,
         "effects": [_study(s) for s in a.studies],
         "inequality": [{"year": y.year, "gini": y.gini, "theil": y.theil, "regions": y.regions} for y in a.inequality],
         "provenance": {
@@ -92,6 +93,7 @@ def _world(w: World) -> dict[str, Any]:
         "gap": w.outcome.gap,
         "joint_loans_granted": w.granted,
         "tolerances": {name: _estimate(e) for name, e in w.estimates.items()},
+        "by_shock_alone": {name: _estimate(e) for name, e in w.by_shock.items()},
     }
 
 
@@ -151,7 +153,7 @@ def _study(s: OutcomeStudy) -> dict[str, Any]:
             "smallest_p": e.smallest_p,
             "pre_error": e.pre_error,
             "detectable": e.detectable,
-            "leave_one_out": list(e.leave_one_out),
+            "leave_one_out": [{"effect": x, "without": s.units[d] if d >= 0 else None} for x, d in e.leave_one_out],
             "in_time": [_finite(x) for x in e.in_time] if e.in_time else None,
             "periods": list(s.periods),
             "gaps": [float(g) for g in e.gaps],

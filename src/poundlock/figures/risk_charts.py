@@ -161,7 +161,10 @@ def control_sentence(a: Assessment, search: Search) -> str:
     if result.next_looser is None:
         edge = f"even {result.setting:.0%}, the loosest that may be set, holds every tolerance, so this cap is not what keeps the risk in bounds"
     else:
-        edge = f"the loosest cap that holds every tolerance is {result.setting:.1%} of tier 1; {result.next_looser:.1%} does not"
+        edge = (
+            f"the loosest cap that surely holds every tolerance is {result.setting:.1%} of tier 1; "
+            f"at {result.next_looser:.1%} one of them is broken or undecided"
+        )
     return f"{WORDS[result.verdict]} {start}: {edge}. At that cap {held.granted:,.0f} {unit} of {search.wished:,.0f} wished for are lent, {cost:,.0f} not ({tried})."
 
 
@@ -202,7 +205,7 @@ def importance_figure(a: Assessment) -> Figure:
         "Each institution loses all its equity once, alone, and losses spread by linear DebtRank with recovery "
         f"{a.plan.scenarios.recovery:.0%}. {system.names[first[0]]} would cost the others most, "
         f"{found.importance[first[0]]:.2%} of their equity; {system.names[second[0]]} would lose most on average, "
-        f"{found.vulnerability[second[0]]:.2%} of its own.",
+        f"{found.vulnerability[second[0]]:.2%} of its own. {amplification_sentence(a)}",
         (
             "place",
             "important",
@@ -214,6 +217,18 @@ def importance_figure(a: Assessment) -> Figure:
         ),
         tuple(rows),
         alt.hconcat(*panels, spacing=24),
+    )
+
+
+def amplification_sentence(a: Assessment) -> str:
+    """Whether linear DebtRank is stable on this network, in words."""
+    factor = a.importance.amplification
+    if factor < 1.0:
+        return f"Amplification in this network is {factor:.2f}, below one: losses die out as they pass on."
+    network = "rebuilt network" if a.rebuilt else "network"
+    return (
+        f"Amplification in this {network} is {factor:.2f}, above one: by linear DebtRank almost any loss grows until "
+        "institutions fail. Read it as instability of the model on this network, not as a forecast for those named."
     )
 
 

@@ -25,7 +25,8 @@ class Effect:
     before the start; pre_error_rank: its place among all units, 1 is the best fit. gaps: (periods,), treated less
     synthetic. synthetic, treated: (periods,). donor_gaps: (donors, periods), the placebos' gaps; donor_pre_error:
     (donors,). donors: unit numbers. weights: (donors,), sum to one. in_time: mean gap after a pretended earlier start
-    with its own interval, or None. leave_one_out: smallest and largest effect when each donor with weight is dropped.
+    with its own interval, or None. leave_one_out: smallest and largest effect when
+    each donor with weight is dropped, with that donor's unit number (-1: none dropped).
     detectable: the smallest effect that would have been told from nought.
     """
 
@@ -40,7 +41,7 @@ class Effect:
     pre_error: float
     pre_error_rank: int
     detectable: float
-    leave_one_out: tuple[float, float]
+    leave_one_out: tuple[tuple[float, int], tuple[float, int]]
     in_time: tuple[float, float, float] | None
     weights: Floats = field(repr=False)
     donors: NDArray[np.int64] = field(repr=False)
@@ -206,11 +207,13 @@ def _rejected(units: int, level: float) -> int:
 
 def _leave_one_out(
     y: Floats, treated: int, start: int, donors: NDArray[np.int64], weights: Floats, effect: float
-) -> tuple[float, float]:
-    if len(donors) < 3:
-        return effect, effect
-    effects = [float(_gap(y, treated, start, without=int(donor))[0][start:].mean()) for donor in donors[weights > 1e-6]]
-    return min([effect, *effects]), max([effect, *effects])
+) -> tuple[tuple[float, int], tuple[float, int]]:
+    """Smallest and largest effect, each with the donor whose absence gives it; -1 where that is nobody's."""
+    effects = [(effect, -1)]
+    if len(donors) > 2:
+        for donor in donors[weights > 1e-6]:
+            effects.append((float(_gap(y, treated, start, without=int(donor))[0][start:].mean()), int(donor)))
+    return min(effects), max(effects)
 
 
 def _in_time(before: Floats, treated: int, start: int | None, level: float) -> tuple[float, float, float] | None:

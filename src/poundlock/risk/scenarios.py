@@ -52,7 +52,7 @@ class ScenarioModel(Declared):
     """What moves the systematic factor of borrower pools; the shares are scaled to one."""
     valuation: Literal["clearing", "linear-debtrank"]
     """How claims on weakened institutions are valued when losses spread. The gates use this one; the other is reported."""
-    bracket: bool = False
+    bracket: bool = True
     """Let a tolerance pass only if it is not broken under the other valuation either; else it is inconclusive."""
     recovery: Share = 0.0
     """Share of a claim on a failed institution that linear DebtRank leaves; clearing finds its own."""

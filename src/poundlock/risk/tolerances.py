@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ class Outcome:
     """What groups of institutions lost over s scenarios, in the order of the draws.
 
     scopes: the g groups. lost, lost_to_shock: (s, g), equity lost in all and before contagion, money, >= 0.
-    failures: (s, g), institutions with equity below zero. equity: (g,), initial. mean_lost, failure_share: (n,), by
+    failures, failures_to_shock: (s, g), institutions with equity below zero, in all and before contagion. equity: (g,), initial. mean_lost, failure_share: (n,), by
     institution over all scenarios. converged: every scenario reached its tolerance; rounds, gap: the worst of them.
     """
 
@@ -35,6 +35,7 @@ class Outcome:
     lost: Floats = field(repr=False)
     lost_to_shock: Floats = field(repr=False)
     failures: NDArray[np.int64] = field(repr=False)
+    failures_to_shock: NDArray[np.int64] = field(repr=False)
     equity: Floats
     mean_lost: Floats = field(repr=False)
     failure_share: Floats = field(repr=False)
@@ -48,10 +49,9 @@ class Outcome:
         group = self.scopes.index(scope)
         return np.asarray(self.lost[:, group] / self.equity[group])
 
-    def shock_share(self, scope: Scope) -> Floats:
-        """The same before contagion. Shape (s,)."""
-        group = self.scopes.index(scope)
-        return np.asarray(self.lost_to_shock[:, group] / self.equity[group])
+    def before_contagion(self) -> Outcome:
+        """The same scenarios with the shock alone, as if nothing spread."""
+        return replace(self, lost=self.lost_to_shock, failures=self.failures_to_shock)
 
 
 def simulate(
@@ -71,7 +71,7 @@ def simulate(
     initial = np.maximum(equity(system), 0.0)
     if np.any(members @ initial <= 0.0):
         raise ValueError(f"no institution with equity in scope {unique[int(np.argmin(members @ initial))]}")
-    lost, to_shock, failures = (np.empty((model.count, len(unique))) for _ in range(3))
+    lost, to_shock, failures, at_once = (np.empty((model.count, len(unique))) for _ in range(4))
     mean_lost, failed = np.zeros(len(system)), np.zeros(len(system))
     at, rounds, gap, converged = 0, 0, 0.0, True
     for asset_loss, pool_loss in draw_blocks(drivers(system, model), model):
@@ -80,6 +80,8 @@ def simulate(
         lost[block] = np.einsum("si,gi->sg", result.equity_lost, members)
         to_shock[block] = np.einsum("si,gi->sg", result.equity_lost_to_shock, members)
         failures[block] = np.einsum("si,gi->sg", result.default.astype(np.float64), members)
+        failed_at_once = (result.initial_equity - result.direct_loss < 0.0).astype(np.float64)
+        at_once[block] = np.einsum("si,gi->sg", failed_at_once, members)
         mean_lost += result.equity_lost.sum(axis=0) / model.count
         failed += result.default.sum(axis=0) / model.count
         at, rounds, gap = block.stop, max(rounds, int(result.rounds.max())), max(gap, float(result.gap.max()))
@@ -91,6 +93,7 @@ def simulate(
         lost,
         to_shock,
         failures.astype(np.int64),
+        at_once.astype(np.int64),
         members @ initial,
         mean_lost,
         failed,

@@ -157,11 +157,13 @@ def _more_draws(evidence: Evidence, distance: float, width: float) -> str:
     return f"about {needed:,.0f} scenarios instead of {evidence.draws:,}, if the estimate stays where it is"
 
 
-def judge_control(gate: ControlGate, evidence: Evidence, outcome: str, today: float, unit: str) -> Finding:
-    """Controlled passes; controllable or not controllable fails at today's setting; undecided is inconclusive.
+def judge_control(
+    gate: ControlGate, evidence: Evidence, outcome: str, today: float, unit: str, *, today_broken: bool
+) -> Finding:
+    """Controlled passes; controllable or not controllable fails if today's setting breaks a limit; else inconclusive.
 
     evidence: the loosest setting that holds, its `high` the next looser that does not (None at the end of the range).
-    outcome: verdict of the search. today: today's setting, in `unit`.
+    outcome: verdict of the search. today: today's setting, in `unit`. today_broken: it surely breaks a tolerance; False when it straddles one.
     """
     bench = _Bench(gate, evidence, f"every tolerance holds at today's {shown(today, unit)}")
     if outcome == "not controllable" and not evidence.error:
@@ -173,14 +175,20 @@ def judge_control(gate: ControlGate, evidence: Evidence, outcome: str, today: fl
     if (held := bench.held()) is not None:
         return held
     found = shown(evidence.value, unit)
+    if outcome == "controllable" and not today_broken:
+        why = f"simulation error straddles a limit at today's setting; every tolerance surely holds up to {found}"
+        return bench.finds("inconclusive", why, f"more scenarios, or a setting of at most {found}")
     if outcome == "controllable":
         why = f"controllable, but not at today's setting: every tolerance holds up to {found}"
         return bench.finds("fail", why, f"a setting of at most {found}")
+    why, change = (
+        f"controlled: every tolerance holds today, and up to {found}",
+        f"a setting looser than {found}, or larger losses",
+    )
     if evidence.high is None:
-        why = f"controlled: every tolerance holds today, and up to {found}, the loosest that may be set"
-        return bench.finds("pass", why, "larger losses or tighter tolerances; no permitted setting of this control")
-    why = f"controlled: every tolerance holds today, and up to {found}"
-    return bench.finds("pass", why, f"a setting looser than {found}, or larger losses")
+        why += ", the loosest that may be set"
+        change = "larger losses or tighter tolerances; no permitted setting of this control"
+    return bench.finds("pass", why, change)
 
 
 def judge_effect(gate: EffectGate, evidence: Evidence) -> Finding:
@@ -201,8 +209,10 @@ def judge_effect(gate: EffectGate, evidence: Evidence) -> Finding:
         return bench.finds("fail", "the whole interval is on the other side", "an effect of the other sign")
     half, needed = (shown(x, evidence.unit).lstrip("+") for x in (0.5 * (high - low), abs(value - bound)))
     why = f"the interval holds {at}: an effect smaller than {half} could not have been told from none"
+    then = "pass" if sign * value > sign * bound else "fail"
     change = (
-        f"a half width below {needed}: a closer fit before the start, more regions to compare with, or more periods"
+        f"a half width below {needed} (at today's estimate it would then {then}): a closer fit before the start, "
+        "more regions to compare with, or more periods"
     )
     return bench.finds("inconclusive", why, change)
 
@@ -215,5 +225,9 @@ def judge_inequality(gate: InequalityGate, evidence: Evidence) -> Finding:
     change = bench.bounds[0]
     margin = shown(abs(gate.change_at_most - change), "index")
     if change <= gate.change_at_most:
-        return bench.finds("pass", "the index did not rise by more than is tolerated", f"an index higher by {margin}")
+        return bench.finds(
+            "pass",
+            "the index did not rise by more than is tolerated; this describes, it is no estimate of an effect",
+            f"an index higher by {margin}",
+        )
     return bench.finds("fail", "the index rose by more than is tolerated", f"an index lower by {margin}")

@@ -50,12 +50,14 @@ class SystemFiles(Declared):
 @dataclass(frozen=True)
 class ReadSystem:
     """A System with what is known about its making. inputs: the files read. rebuilt: layer name to Reconstruction.
-    sound: no Problem was found; else only names, kinds and regions can be relied on, for checks that go on."""
+    sound: no Problem was found; else only names, kinds and regions can be relied on, for checks that go on.
+    whole: no row of any table was unreadable; else names may be missing too."""
 
     system: System
     inputs: tuple[InputFile, ...]
     rebuilt: dict[str, Reconstruction] = field(repr=False)
     sound: bool
+    whole: bool
 
 
 _ID = Column("id")
@@ -125,7 +127,13 @@ def read_system(
     layers = _layers(tables, index, rebuilt, problems)
     holdings = _amounts(tables.get("holdings"), ("institution", "pool"), index, pools)
     system = _assemble(tables, layers, holdings, declared.unit)
-    return ReadSystem(system, tuple(t.file for t in tables.values()), rebuilt, sound=len(problems) == before)
+    return ReadSystem(
+        system,
+        tuple(t.file for t in tables.values()),
+        rebuilt,
+        sound=len(problems) == before,
+        whole=all(t.whole for t in tables.values()),
+    )
 
 
 def _index(table: Table, column: str, problems: list[Problem]) -> dict[str, int]:
