@@ -211,8 +211,7 @@ def _search_doubts(checked: CheckedPlan, result: CapSearch, today: World, other:
     changed = [t.id for t in checked.plan.tolerances if _contradicts(t, today.estimates[t.id], other.estimates[t.id])]
     if checked.plan.scenarios.bracket and changed:
         word = VALUATION_WORDS[other.outcome.valuation]
-        reason = (
-            f"the answer hangs on how claims are valued: by {word} {', '.join(changed)} is broken at today's setting"
-        )
+        broken = f"{' and '.join(changed)} {'is' if len(changed) == 1 else 'are'} broken at today's setting"
+        reason = f"the answer hangs on how claims are valued: by {word} {broken}"
         doubts.append(Doubt(reason, "evidence on what creditors recover, and when, that narrows the bracket"))
     return tuple(doubts)
