@@ -109,9 +109,13 @@ def test_an_interrupted_run_leaves_the_old_report_and_nothing_half(number: signa
         text=True,
         start_new_session=True,
     )
-    wait_until_busy(running.pid)
-    running.send_signal(number)
-    _, said = running.communicate(timeout=60)
+    try:
+        wait_until_busy(running.pid)
+        running.send_signal(number)
+        _, said = running.communicate(timeout=60)
+    finally:
+        running.kill()
+        running.communicate()
     assert running.returncode == 130
     assert "Interrupted; nothing was written." in said
     assert "Traceback" not in said

@@ -67,7 +67,8 @@ AsJson = Annotated[
 
 def main() -> NoReturn:
     """Entry point: SIGTERM ends like Ctrl-C, so that half-written files are removed on the way out."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # words of a plan that this terminal cannot show
@@ -75,7 +76,12 @@ def main() -> NoReturn:
     sys.exit(0)
 
 
+_interrupted: list[int] = []
+"""Signals heard. An exception raised inside a callback of a compiled library can be lost; the progress asks here too."""
+
+
 def _interrupt(number: int, frame: FrameType | None) -> None:
+    _interrupted.append(number)
     raise KeyboardInterrupt
 
 
@@ -268,6 +274,8 @@ def _progress(checked: CheckedPlan) -> Iterator[Callable[[str, int], None]]:
         tasks: dict[str, tuple[TaskID, int]] = {}
 
         def report(task: str, done: int) -> None:
+            if _interrupted:
+                raise KeyboardInterrupt
             number, before = tasks.get(task) or (display.add_task(f"  {task}", total=count), 0)
             after = before + done
             if after > count:  # a search simulates anew for every setting
