@@ -175,3 +175,18 @@ def test_result_json_is_complete_and_plain(starter_run):
     assert said["provenance"]["digest"] == starter_run.provenance.digest
     assert {w["id"] for w in said["worlds"]} >= {"today", "before", "without"}
     assert sum(e["weights"] != {} for e in said["effects"]) == 1
+
+
+def test_a_figure_held_against_an_unconverged_world_never_passes(starter: Path):
+    """What the measure adds hangs on the world without it, and a bracket on the other valuation: neither may be open."""
+    from dataclasses import replace
+
+    from poundlock.desk.risk_evidence import tolerance_evidence, worlds
+
+    edit(starter / "plan.yaml", "count: 10000", "count: 5000")
+    checked = check(starter / "plan.yaml")
+    (today, *_), other = worlds(checked, lambda task, done: None)
+    tolerance = checked.plan.tolerances[0]
+    assert tolerance_evidence(checked, tolerance, today, other, "d").converged
+    assert not tolerance_evidence(checked, tolerance, replace(today, converged=False), other, "d").converged
+    assert not tolerance_evidence(checked, tolerance, today, replace(other, converged=False), "d").converged

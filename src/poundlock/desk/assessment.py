@@ -18,7 +18,8 @@ from poundlock.system import Reconstruction, System
 @dataclass(frozen=True)
 class World:
     """One version of the system, simulated. id: 'today', 'before' or 'without'. estimates: by tolerance id; a tolerance on
-    what measures add is absent from the world without them. by_shock: the same for the shock alone, before contagion. granted: joint loans on the books, money."""
+    what measures add is absent from the world without them. by_shock: the same for the shock alone, before contagion.
+    converged: every scenario of this world, and of the world without measures that it is held against. granted: joint loans on the books, money."""
 
     id: str
     label: str
@@ -27,6 +28,7 @@ class World:
     estimates: dict[str, Estimate]
     by_shock: dict[str, Estimate]
     granted: float
+    converged: bool
 
 
 @dataclass(frozen=True)

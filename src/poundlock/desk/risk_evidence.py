@@ -101,7 +101,8 @@ def _simulated(
     without = base.outcome if base else None
     estimates = _estimates(plan.tolerances, outcome, without)
     alone = _estimates(plan.tolerances, outcome.before_contagion(), without.before_contagion() if without else None)
-    return World(name, label, system, outcome, estimates, alone, total)
+    converged = outcome.converged and (without is None or without.converged)
+    return World(name, label, system, outcome, estimates, alone, total, converged)
 
 
 def _scopes(tolerances: Sequence[Tolerance]) -> list[Scope]:
@@ -131,7 +132,11 @@ def _search(checked: CheckedPlan, control: PartnerCap, base: World, progress: Pr
         outcome = simulate(
             system, plan.scenarios, scopes, progress=lambda done: progress(f"search over {control.id}", done)
         )
-        return [statistic(t, outcome, base.outcome) for t in plan.tolerances], total, outcome.converged
+        return (
+            [statistic(t, outcome, base.outcome) for t in plan.tolerances],
+            total,
+            outcome.converged and base.converged,
+        )
 
     result = loosest_cap(
         evaluate,
@@ -172,7 +177,7 @@ def tolerance_evidence(checked: CheckedPlan, tolerance: Tolerance, world: World,
         inputs=digest,
         seed=plan.scenarios.seed,
         draws=estimate.draws,
-        converged=world.outcome.converged,
+        converged=world.converged and (other.converged or not plan.scenarios.bracket),
         doubts=doubts,
     )
 

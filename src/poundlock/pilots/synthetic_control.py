@@ -75,8 +75,8 @@ def synthetic_control(
     """Estimate the effect on unit `treated` from period number `start` on.
 
     outcomes: (units, periods), complete and finite. start, in_time: period numbers (column indices). level: asked
-    confidence. Every placebo is a donor treated as if, with all
-    other units, the treated one included, as its donors: under no effect all units are then exchangeable.
+    confidence. Every placebo is a donor treated as if, with all other units, the treated one included, as its donors:
+    under no effect all units are then exchangeable.
     Raises ValueError when there are fewer than two donors, no period before the start or after it, or values missing.
     """
     y = np.asarray(outcomes, dtype=np.float64)
