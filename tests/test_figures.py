@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from markupsafe import escape
 
+from poundlock.figure import VARIABLES, styled, svg
 from poundlock.figures import report_html, write_report
-from poundlock.figures.figure import VARIABLES, styled, svg
 from poundlock.figures.pilot_charts import effect_figure, inequality_figure
 from poundlock.figures.risk_charts import frontier_figure, importance_figure, loss_figures
 

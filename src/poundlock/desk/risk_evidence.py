@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from poundlock.contagion.engine import Valuation
+from poundlock.contagion.valuation import Valuation
 from poundlock.desk.assessment import Search, World
 from poundlock.desk.check import CheckedPlan
 from poundlock.evidence import Doubt, Evidence

@@ -8,7 +8,7 @@ import altair as alt
 import numpy as np
 
 from poundlock.desk.assessment import Assessment, OutcomeStudy
-from poundlock.figures.figure import FAINT, QUIET, SERIES, Figure, lines
+from poundlock.figure import FAINT, QUIET, SERIES, Figure, lines
 from poundlock.pilots import Effect, Outcome
 
 

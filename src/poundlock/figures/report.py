@@ -13,7 +13,7 @@ from markupsafe import Markup
 from poundlock.desk.assessment import Assessment
 from poundlock.desk.risk_evidence import VALUATION_WORDS
 from poundlock.evidence import Evidence
-from poundlock.figures.figure import Figure, svg
+from poundlock.figure import Figure, svg
 from poundlock.figures.pilot_charts import effect_figure, effect_sentence, inequality_figure
 from poundlock.figures.result import result_text
 from poundlock.figures.risk_charts import control_sentence, frontier_figure, importance_figure, loss_figures

@@ -9,7 +9,7 @@ import numpy as np
 
 from poundlock.desk.assessment import Assessment, Search
 from poundlock.desk.risk_evidence import VALUATION_WORDS
-from poundlock.figures.figure import INK, LIMIT, QUIET, SERIES, WIDTH, Figure, lines
+from poundlock.figure import INK, LIMIT, QUIET, SERIES, WIDTH, Figure, lines
 from poundlock.rollout.plan import ExpectedShortfall
 from poundlock.system import equity
 

@@ -232,7 +232,7 @@ def _bank_funding(system: System, wanted: Floats) -> csr_array:
 
 def _added(layers: tuple[Layer, ...], new: dict[str, csr_array]) -> tuple[Layer, ...]:
     grown = tuple(
-        Layer(layer.name, csr_array(layer.amounts + new[layer.name])) if layer.name in new else layer
+        replace(layer, amounts=csr_array(layer.amounts + new[layer.name])) if layer.name in new else layer
         for layer in layers
     )
     present = {layer.name for layer in layers}

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poundlock.contagion import propagate
-from poundlock.contagion.engine import Valuation
+from poundlock.contagion.valuation import Valuation
 from poundlock.risk.scenarios import ScenarioModel, draw_blocks, drivers, shock
 from poundlock.risk.statistics import (
     Estimate,

@@ -1,12 +1,16 @@
 """The financial system as reported: institutions, exposure layers, holdings, and networks that fit reported totals."""
 
+from poundlock.system.arrays import system_from_arrays
 from poundlock.system.balance import AssetClass, Layer, System, claims, equity, network, obligations
+from poundlock.system.contingent import Dependences, Guarantee
 from poundlock.system.reconstruct import Reconstruction, fit_to_totals
 from poundlock.system.synthetic import synthetic_system
 from poundlock.system.tables import SystemFiles, read_system
 
 __all__ = [
     "AssetClass",
+    "Dependences",
+    "Guarantee",
     "Layer",
     "Reconstruction",
     "System",
@@ -18,4 +22,5 @@ __all__ = [
     "obligations",
     "read_system",
     "synthetic_system",
+    "system_from_arrays",
 ]

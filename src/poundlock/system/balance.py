@@ -3,29 +3,44 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+
+from poundlock.system.contingent import Dependences, Guarantee
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One kind of exposure. amounts[i, j]: what institution i may lose on j; an asset of i, a liability of j; >= 0."""
+    """One kind of exposure. amounts[i, j]: what institution i may lose on j; an asset of i, a liability of j; >= 0.
+
+    kind: 'debt', or 'stake': equity of j that i holds, at book value, which j does not owe to anyone. rank: seniority of
+    the debts, 1 is paid first. valuation: name of the valuation function of this layer, or None for the one of the call.
+    recovery: (n, n), share of a claim that is recovered when the debtor fails, where known, in valuations that do not find
+    it themselves; NaN or no entry: unknown. maturity_days: (n, n), days until a claim falls due, where known.
+    """
 
     name: str
     amounts: csr_array = field(repr=False)
+    kind: Literal["debt", "stake"] = "debt"
+    rank: int = 1
+    valuation: str | None = None
+    recovery: csr_array | None = field(default=None, repr=False)
+    maturity_days: csr_array | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
 class AssetClass:
-    """A pool of borrowers or securities that several institutions hold.
+    """A pool of borrowers or a class of securities that several institutions hold.
 
     region, sector: which factors move it. default_probability, loss_given_default, correlation: parameters of the
     Vasicek loss over one year, fractions. net_margin: yearly interest less funding and fees, fraction of the amount,
-    earned before losses.
+    earned before losses. depth: sales, in money at the first price, that take the whole price away (linear) or leave 1 / e of
+    it (exponential); None where there is no market, so that nobody can sell. floor: lowest price, as a share of the first.
     """
 
     id: str
@@ -35,6 +50,9 @@ class AssetClass:
     loss_given_default: float
     correlation: float
     net_margin: float
+    depth: float | None = None
+    impact: Literal["linear", "exponential"] = "linear"
+    floor: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -43,7 +61,12 @@ class System:
 
     ids, names, kinds, regions: length n. external_assets: shape (n,), everything held outside the system, holdings
     included. external_liabilities: shape (n,). holdings: shape (n, k), amounts in each asset class, part of external
-    assets. safe_assets: shape (n,), another part of them, which no shock touches (cash). tier1_capital, loans: shape (n,), NaN where not reported. unit: money unit of every amount, e.g. 'mn CNY'.
+    assets. safe_assets: shape (n,), another part of them, which no shock touches and which meets calls (cash).
+    tier1_capital, loans: shape (n,), NaN where not reported. unit: money unit of every amount, e.g. 'mn CNY'.
+    external_rank: seniority of external liabilities, 1 is paid first. guarantees: contingent claims. dependences: on providers
+    of services. Shape (n,) or None where not reported: runnable, balances that customers may withdraw at once, part of external
+    liabilities; leverage_limit, leverage_buffer: total assets over equity at which an institution must sell, and to which
+    it then returns, NaN where none binds; volatility: yearly standard deviation of the log of external assets.
     """
 
     ids: tuple[str, ...]
@@ -59,6 +82,13 @@ class System:
     tier1_capital: Floats = field(repr=False)
     loans: Floats = field(repr=False)
     unit: str
+    external_rank: int = 1
+    guarantees: tuple[Guarantee, ...] = ()
+    dependences: Dependences | None = field(default=None, repr=False)
+    runnable: Floats | None = field(default=None, repr=False)
+    leverage_limit: Floats | None = field(default=None, repr=False)
+    leverage_buffer: Floats | None = field(default=None, repr=False)
+    volatility: Floats | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -74,24 +104,26 @@ class System:
         )
 
 
-def network(system: System) -> csr_array:
-    """All layers added up. Entry [i, j]: what i may lose on j. Shape (n, n), sorted indices."""
+def network(system: System, kinds: tuple[str, ...] = ("debt", "stake")) -> csr_array:
+    """All layers of these kinds added up. Entry [i, j]: what i may lose on j. Shape (n, n), sorted indices."""
     n = len(system)
-    total = csr_array((n, n), dtype=np.float64)
-    for layer in system.layers:
-        total = csr_array(total + layer.amounts)
-    total.sort_indices()
+    chosen = [layer.amounts for layer in system.layers if layer.kind in kinds]
+    total = csr_array(chosen[0]) if chosen else csr_array((n, n), dtype=np.float64)
+    for amounts in chosen[1:]:
+        total = csr_array(total + amounts)
+    if not total.has_sorted_indices:
+        total = total.sorted_indices()
     return total
 
 
 def claims(system: System) -> Floats:
-    """What each institution is owed inside the system at face value. Shape (n,)."""
+    """What each institution is owed inside the system at face value, and its stakes at book value. Shape (n,)."""
     return np.asarray(network(system).sum(axis=1), dtype=np.float64)
 
 
 def obligations(system: System) -> Floats:
     """What each institution owes inside the system at face value. Shape (n,)."""
-    return np.asarray(network(system).sum(axis=0), dtype=np.float64)
+    return np.asarray(network(system, ("debt",)).sum(axis=0), dtype=np.float64)
 
 
 def equity(system: System) -> Floats:

@@ -8,11 +8,17 @@ from scipy.sparse import csr_array
 from poundlock.system.balance import Layer, System
 
 
-def synthetic_system(institutions: int, mean_degree: float = 10.0, seed: int = 0, equity_share: float = 0.06) -> System:
+def synthetic_system(
+    institutions: int,
+    mean_degree: float = 10.0,
+    seed: int = 0,
+    equity_share: float = 0.06,
+    external_multiple: float = 4.0,
+) -> System:
     """A random directed network with lognormal exposures, every name marked as synthetic.
 
     mean_degree: expected number of debtors of an institution. equity_share: equity over total assets, the same for all.
-    Exposures are lognormal(0, 1); external assets are four times the larger of claims and obligations plus one.
+    Exposures are lognormal(0, 1); external assets are external_multiple times the larger of claims and obligations, plus one.
     """
     draw = np.random.default_rng(seed)
     n = institutions
@@ -22,7 +28,7 @@ def synthetic_system(institutions: int, mean_degree: float = 10.0, seed: int = 0
     amounts = csr_array((draw.lognormal(0.0, 1.0, edges), (creditor, debtor)), shape=(n, n))
     claims = np.asarray(amounts.sum(axis=1)).ravel()
     obligations = np.asarray(amounts.sum(axis=0)).ravel()
-    external = 4.0 * np.maximum(claims, obligations) + 1.0
+    external = external_multiple * np.maximum(claims, obligations) + 1.0
     total = external + claims
     missing = np.full(n, np.nan)
     ids = tuple(f"synthetic-{i:0{len(str(max(n - 1, 1)))}d}" for i in range(n))

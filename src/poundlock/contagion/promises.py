@@ -1,0 +1,83 @@
+"""Guarantees, support and unsettled payments of a System as the flat arrays of the kernels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.sparse import coo_array, csc_array
+
+from poundlock.contagion.flat import ON_CLAIMS, ON_OWN_LOSS, ON_SHORTFALL, UNSETTLED, Promises
+from poundlock.system.balance import System
+from poundlock.system.contingent import Guarantee, towers
+
+KINDS = {"claims": ON_CLAIMS, "own-loss": ON_OWN_LOSS, "shortfall": ON_SHORTFALL}
+Row = tuple[int, int, int, int, float, float, float]
+"""Payee, kind, payer, group, share, deductible, limit."""
+
+
+def promises_of(system: System, group_of_rank: dict[int, int], credit: list[int], at_risk: list[csc_array]) -> Promises:
+    """group_of_rank: the group that promises of each rank belong to. credit: groups of debts. at_risk: (n, n) of each group."""
+    n = len(system)
+    rows: list[Row] = []
+    covers: list[tuple[Any, Any]] = []
+    for guarantee in towers(system.guarantees):
+        group = group_of_rank[guarantee.rank]
+        kind = KINDS[guarantee.covers]
+        rows.append(
+            (
+                guarantee.beneficiary,
+                kind,
+                guarantee.guarantor,
+                group,
+                guarantee.share,
+                guarantee.deductible,
+                guarantee.limit,
+            )
+        )
+        covers.append(_covered(guarantee, at_risk, credit) if kind == ON_CLAIMS else ([], []))
+    if system.dependences is not None:
+        flows = coo_array(system.dependences.daily_flow)
+        for payee, provider, amount in zip(flows.row, flows.col, flows.data, strict=True):
+            if amount > 0.0:
+                rows.append((int(payee), UNSETTLED, int(provider), group_of_rank[1], float(amount), 0.0, np.inf))
+                covers.append(([], []))
+    order = sorted(range(len(rows)), key=lambda c: rows[c][0])
+    return _flat(n, [rows[c] for c in order], [covers[c] for c in order])
+
+
+def _covered(guarantee: Guarantee, at_risk: list[csc_array], credit: list[int]) -> tuple[list[int], list[float]]:
+    """Slots and amounts of the beneficiary's debts from the debtor, in every group."""
+    slots, amounts = [], []
+    for g in credit:
+        column = at_risk[g]
+        start, end = column.indptr[guarantee.debtor], column.indptr[guarantee.debtor + 1]
+        for k in range(start, end):
+            if column.indices[k] == guarantee.beneficiary:
+                slots.append(guarantee.debtor * len(at_risk) + g)
+                amounts.append(float(column.data[k]))
+    return slots, amounts
+
+
+def _flat(n: int, rows: list[Row], covers: list[tuple[Any, Any]]) -> Promises:
+    payee, kind, payer, group = (np.array([row[k] for row in rows], dtype=np.int64) for k in range(4))
+    share, deductible, limit = (np.array([row[k] for row in rows], dtype=np.float64) for k in (4, 5, 6))
+    lengths = np.array([len(slots) for slots, _ in covers], dtype=np.int64)
+    return Promises(
+        _starts(payee, n),
+        kind,
+        payer,
+        group,
+        share,
+        deductible,
+        limit,
+        np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        np.array([q for slots, _ in covers for q in slots], dtype=np.int32),
+        np.array([x for _, amounts in covers for x in amounts], dtype=np.float64),
+        _starts(payer, n),
+        np.argsort(payer, kind="stable").astype(np.int64),
+    )
+
+
+def _starts(of: Any, n: int) -> Any:
+    return np.concatenate([[0], np.cumsum(np.bincount(of, minlength=n))]).astype(np.int64)
