@@ -10,11 +10,10 @@ from __future__ import annotations
 import numpy as np
 
 from poundlock.contagion.compiled import door, inner
-from poundlock.contagion.flat import BEFORE, GAP, ON_OWN_LOSS, OPEN, UNSETTLED
-from poundlock.contagion.kernels import gather_row, in_lanes, settle, share_lost, share_lost_lanes
-from poundlock.contagion.lanes import COUNT, any_above, gather, load, most, store
-from poundlock.contagion.promised import promised
-from poundlock.contagion.sales import rounds, unmet, value_of
+from poundlock.contagion.flat import ALIVE, BEFORE, GAP, MOVED, ON_OWN_LOSS, OPEN, UNSETTLED
+from poundlock.contagion.kernels import find_equity, in_lanes, settle, share_lost, share_lost_lanes
+from poundlock.contagion.lanes import any_above, gather, load, most, store
+from poundlock.contagion.sales import rounds, unmet
 
 TILE = 64
 
@@ -63,16 +62,14 @@ def _fixed_dues(promises, losses, stopped, order, first, lanes, due):
 
 
 @inner
-def _start_lanes(network, block, kept, start, end):
+def _start_lanes(network, block, start, end):
     """As `_start`, on a block of whole Lanes."""
-    base, equity, lost, marks = block.base, block.equity, block.lost, block.marks
+    base, lost, marks = block.base, block.lost, block.marks
     code, scale, junior, first, second = network.code, network.scale, network.junior, network.first, network.second
     largest = load(marks, BEFORE)
     for i in range(start, end):
         moved = False
         worth = load(base, i)
-        if kept:
-            store(equity, i, worth)
         for g in range(len(code)):
             here = (scale[i, g], junior[i, g], network.initial[i], network.owed[i], network.beyond[i])
             share = share_lost_lanes(code[g], i, worth, base, *here, first[g], second[g])
@@ -81,7 +78,7 @@ def _start_lanes(network, block, kept, start, end):
             moved |= any_above(share, 0.0)
         if moved:
             for k in range(network.told_starts[i], network.told_starts[i + 1]):
-                block.todo[network.told[k]] = 2
+                block.todo[network.told[k]] = 1
     store(marks, BEFORE, largest)
 
 
@@ -96,9 +93,9 @@ def _start(network, promises, block, settings, start, end):
             or promises.payee_starts[i] < promises.payee_starts[i + 1]
         )
         if bound:
-            block.todo[i] = 2
+            block.todo[i] = 1
         for lane in range(width):
-            block.row[lane] = block.equity[i, lane] = block.base[i, lane]
+            block.row[lane] = block.base[i, lane]
         moved = 0.0
         for g in range(groups):
             if settings.rising and not bound:
@@ -114,40 +111,20 @@ def _start(network, promises, block, settings, start, end):
                 moved = max(moved, block.share[lane])
         if moved > 0.0:
             for k in range(network.told_starts[i], network.told_starts[i + 1]):
-                block.todo[network.told[k]] = 2
+                block.todo[network.told[k]] = 1
 
 
 @inner
-def _begin(network, promises, block, kept, settings, initial, losses, order, first, lanes):
+def _begin(network, promises, block, settings, initial, losses, order, first, lanes):
     """Base and first values of all, in tiles that stay in the cache from the one to the other."""
     whole = settings.rising and in_lanes(network.code, promises.kind, block.base)
     for start in range(0, len(initial), TILE):
         end = min(start + TILE, len(initial))
         _fill_base(initial, losses, order, first, lanes, block.base, start, end)
         if whole:
-            _start_lanes(network, block, kept, start, end)
+            _start_lanes(network, block, start, end)
         else:
             _start(network, promises, block, settings, start, end)
-
-
-@inner
-def _settled(network, promises, block, start, end):
-    """Equity of institutions start to end, once more from the final values of claims, so that all parts add up to the last
-    bit that they can. No lane is open."""
-    starts, slot, amount, lost = network.starts, network.slot, network.amount, block.lost
-    base, equity, row = block.base, block.equity, block.row
-    if len(promises.kind) == 0 and base.shape[1] == COUNT:
-        for i in range(start, end):
-            store(equity, i, load(base, i) - gather(starts, slot, amount, i, lost))
-        return
-    for i in range(start, end):
-        gather_row(starts, slot, amount, i, lost, row)
-        for lane in range(len(row)):
-            row[lane] = base[i, lane] - row[lane]
-        if len(promises.kind):
-            promised(network, promises, i, block, row)
-        for lane in range(len(row)):
-            equity[i, lane] = row[lane]
 
 
 @inner
@@ -170,29 +147,30 @@ def _finish(network, promises, block, order, first, lanes, equity, lost, due, sw
             gap[order[first + lane]] = block.marks[GAP, lane]
     for start in range(0, n, TILE):
         end = min(start + TILE, n)
-        _settled(network, promises, block, start, end)
+        find_equity(network, promises, block, start, end)
         _write(block.equity, order, first, lanes, equity, start, end)
         _write(block.lost, order, first, lanes, lost, start * groups, end * groups)
     _write(block.due, order, first, lanes, due, 0, len(promises.kind))
 
 
 @inner
-def _open_markets(markets, trading, runs, order, first, lanes, row):
-    for lane in range(len(row)):
-        trading.alive[lane] = 1.0 if lane < lanes else 0.0
+def _open_markets(markets, trading, runs, order, first, lanes):
+    """First prices, holdings and calls of every lane; spare lanes take no part."""
+    for lane in range(trading.pace.shape[1]):
+        trading.pace[MOVED, lane] = 0.0
+        trading.pace[ALIVE, lane] = 1.0 if lane < lanes else 0.0
         trading.rounds[lane] = 0
         for k in range(len(markets.depth)):
             trading.price[k, lane], trading.sold[k, lane] = 1.0, 0.0
+    nothing = load(trading.pace, MOVED)
     for i in range(len(markets.liquid)):
-        value_of(markets.starts, markets.asset, markets.amount, i, trading.price, row)
-        for lane in range(len(row)):
-            trading.value[i, lane] = row[lane]
-            trading.left[i, lane] = 1.0 if markets.starts[i] < markets.starts[i + 1] else 0.0
-            trading.selling[i, lane] = trading.aside[i, lane] = trading.price_loss[i, lane] = 0.0
-            trading.called[i, lane] = 0.0
-            trading.stressed[i, lane] = 0
-            if lane < lanes and len(runs):
-                trading.called[i, lane] = runs[order[first + lane], i] * markets.runnable[i]
+        store(trading.value, i, gather(markets.starts, markets.asset, markets.amount, i, trading.price))
+        store(trading.left, i, nothing + (1.0 if markets.starts[i] < markets.starts[i + 1] else 0.0))
+        for state in (trading.selling, trading.aside, trading.price_loss, trading.called, trading.stressed):
+            store(state, i, nothing)
+    for lane in range(lanes if len(runs) else 0):
+        for i in range(len(markets.liquid)):
+            trading.called[i, lane] = runs[order[first + lane], i] * markets.runnable[i]
 
 
 @door
@@ -206,8 +184,8 @@ def solve_blocks(
         lanes = min(width, count - first)
         _clear(block, lanes)
         _fixed_dues(promises, losses, stopped, order, first, lanes, block.due)
-        _begin(network, promises, block, False, settings, initial, losses, order, first, lanes)
-        settle(network, promises, block, False, settings)
+        _begin(network, promises, block, settings, initial, losses, order, first, lanes)
+        settle(network, promises, block, settings)
         _finish(network, promises, block, order, first, lanes, equity, lost, due, sweeps, gap)
 
 
@@ -246,16 +224,16 @@ def trade_blocks(
         lanes = min(width, count - first)
         _clear(block, lanes)
         _fixed_dues(promises, losses, stopped, order, first, lanes, block.due)
-        _open_markets(markets, trading, runs, order, first, lanes, block.row)
-        _begin(network, promises, block, True, settings, initial, losses, order, first, lanes)
+        _open_markets(markets, trading, runs, order, first, lanes)
+        _begin(network, promises, block, settings, initial, losses, order, first, lanes)
         rounds(network, promises, markets, block, trading, initial, settings)
         for lane in range(lanes):
             s = order[first + lane]
-            price_gap[s], price_rounds[s] = trading.moved[lane], trading.rounds[lane]
-            for k in range(len(markets.depth)):
-                price[s, k] = trading.price[k, lane]
-            for i in range(len(initial)):
-                short[s, i] = unmet(markets, trading, i, lane)
+            price_gap[s], price_rounds[s] = trading.pace[MOVED, lane], trading.rounds[lane]
+        for i in range(len(initial)):
+            store(trading.selling, i, unmet(markets, trading, i))
+        _write(trading.selling, order, first, lanes, short, 0, len(initial))
+        _write(trading.price, order, first, lanes, price, 0, len(markets.depth))
         _write(trading.price_loss, order, first, lanes, price_loss, 0, len(initial))
         _finish(network, promises, block, order, first, lanes, equity, lost, due, sweeps, gap)
 
@@ -282,13 +260,13 @@ def fail_blocks(
             for lane in range(width):
                 block.due[c, lane] = 0.0
         if in_lanes(network.code, promises.kind, block.base):
-            _start_lanes(network, block, False, 0, len(initial))
+            _start_lanes(network, block, 0, len(initial))
         else:
             _start(network, promises, block, settings, 0, len(initial))
-        settle(network, promises, block, False, settings)
+        settle(network, promises, block, settings)
         for lane in range(width):
             block.marks[OPEN, lane] = 0.0
-        _settled(network, promises, block, 0, len(initial))
+        find_equity(network, promises, block, 0, len(initial))
         for i in range(len(initial)):
             if not members[i] or initial[i] <= 0.0:
                 continue

@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 from poundlock.contagion.blocks import solve_blocks, trade_blocks
 from poundlock.contagion.exact import finish_exactly
 from poundlock.contagion.flat import Floats, Settings, new_block, new_trading
+from poundlock.contagion.lanes import COUNT
 from poundlock.contagion.model import Model, prepare
 from poundlock.contagion.outcome import Propagation, Trade
 from poundlock.contagion.single_hit import single_hit
@@ -235,7 +236,7 @@ def _solve(
     due = np.zeros((count, len(made.promises.kind)))
     sweeps, gap = np.zeros(count, dtype=np.int64), np.zeros(count)
     order = np.argsort(hit.sum(axis=1), kind="stable")  # scenarios of like severity end together
-    width = block_width(count)
+    width = COUNT if made.markets is not None else block_width(count)
     markets, trade = made.markets, None
     if markets is None:
 

@@ -101,7 +101,7 @@ before, their ratio before, gap) and the extrapolation (smallest ratio of rises,
 
 class Block(NamedTuple):
     """Scratch for w scenarios at once, node-major. base (n, w): equity with all claims at face; equity (n, w). lost, rise
-    (n * g, w): share lost, and its last rise. due (c, w): owed under promises. todo (n): 0 nothing, 1 revalue, 2 gather.
+    (n * g, w): share lost, and its last rise. due (c, w): owed under promises. todo (n): 1 for those to visit.
     marks (8, w), rounds (w). row, share (w), extra, behind (g, w): scratch of one visit."""
 
     base: Floats
@@ -118,11 +118,14 @@ class Block(NamedTuple):
     behind: Floats
 
 
+MOVED, ALIVE = range(2)
+
+
 class Trading(NamedTuple):
     """State of markets in one block of w scenarios. price (k, w), sold (k, w): units at the first price. value (n, w): of
     the first holdings at present prices. left (n, w): share of them not sold. selling (n, w): share sold in this round.
-    aside (n, w): money raised. called (n, w): funding called. price_loss (n, w). stressed (n, w): has been under stress.
-    moved (w): largest fall of a price in the round; alive (w): lanes still in rounds; rounds (w)."""
+    aside (n, w): money raised. called (n, w): funding called. price_loss (n, w). stressed (n, w): 1 from the first stress on.
+    pace (2, w): largest fall of a price in the round (MOVED), and 1 while a lane is in rounds (ALIVE); rounds (w)."""
 
     price: Floats
     sold: Floats
@@ -132,9 +135,8 @@ class Trading(NamedTuple):
     aside: Floats
     called: Floats
     price_loss: Floats
-    stressed: NDArray[np.uint8]
-    moved: Floats
-    alive: Floats
+    stressed: Floats
+    pace: Floats
     rounds: Whole
 
 
@@ -180,8 +182,7 @@ def new_trading(institutions: int, assets: int, width: int) -> Trading:
         aside=np.empty(by_node),
         called=np.empty(by_node),
         price_loss=np.empty(by_node),
-        stressed=np.empty(by_node, dtype=np.uint8),
-        moved=np.empty(width),
-        alive=np.empty(width),
+        stressed=np.empty(by_node),
+        pace=np.empty((2, width)),
         rounds=np.empty(width, dtype=np.int64),
     )

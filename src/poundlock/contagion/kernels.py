@@ -130,48 +130,27 @@ def _stays(rise, marks, i, groups, kind, floor):
 
 
 @inner
-def _sweep_lanes(
-    starts,
-    slot,
-    amount,
-    told_starts,
-    told,
-    code,
-    first,
-    second,
-    owed,
-    junior,
-    scale,
-    initial,
-    beyond,
-    block,
-    kept,
-    kind,
-    tell,
-    floor,
-):
+def _sweep_lanes(network, block, kind, tell, floor):
     """Visit everybody whose equity may have changed; a block of whole Lanes, towards the greatest values. tell: note who is
     concerned by each change; else everybody has to be visited, now and next time. Returns how many institutions moved."""
-    base, equity, lost, marks, todo = block.base, block.equity, block.lost, block.marks, block.todo
+    starts, slot, amount, told_starts, told = network[:5]
+    code, first, second, owed, beyond = network.code, network.first, network.second, network.owed, network.beyond
+    junior, scale, initial = network.junior, network.scale, network.initial
+    base, lost, marks, todo = block.base, block.lost, block.marks, block.todo
     groups, still, biggest, count = len(code), load(marks, OPEN), load(marks, BIGGEST), 0
     for i in range(len(starts) - 1):
-        now, todo[i] = todo[i], 0
-        if now == 0:
+        concerned, todo[i] = todo[i], 0
+        if not concerned:
             if kind != PLAIN:
                 _stays(block.rise, marks, i, groups, kind, floor)
             continue
-        if now == 1:
-            worth = load(equity, i)
-        else:
-            worth = load(base, i) - gather(starts, slot, amount, i, lost)
-            if kept:
-                store(equity, i, worth)
+        equity = load(base, i) - gather(starts, slot, amount, i, lost)
         moved = False
         for g in range(groups):
             q = i * groups + g
             here = (scale[i, g], junior[i, g], initial[i], owed[i], beyond[i], first[g], second[g])
             before = load(lost, q)
-            after = below(still, 0.5, before, most(before, share_lost_lanes(code[g], i, worth, base, *here)))
+            after = below(still, 0.5, before, most(before, share_lost_lanes(code[g], i, equity, base, *here)))
             store(lost, q, after)
             rise = after - before
             biggest = most(biggest, rise)
@@ -183,79 +162,73 @@ def _sweep_lanes(
         count += moved
         if moved and tell:
             for k in range(told_starts[i], told_starts[i + 1]):
-                todo[told[k]] = 2
+                todo[told[k]] = 1
     store(marks, BIGGEST, biggest)
     return count
 
 
 @inner
-def _sweep(network, promises, block, settings, kind):
+def _sweep(network, promises, block, settings, kind, tell, floor):
     """The same for every valuation, with promises, and for any number of lanes, one number at a time."""
-    starts, slot, amount, lost = network.starts, network.slot, network.amount, block.lost
-    base, equity, todo, row, share = block.base, block.equity, block.todo, block.row, block.share
-    code, groups, bound, floor = network.code, len(network.code), len(promises.kind) > 0, 1e-6 * settings.tolerance
+    starts, slot, amount, told_starts, told = network[:5]
+    code, first, second, owed, beyond = network.code, network.first, network.second, network.owed, network.beyond
+    junior, scale, initial = network.junior, network.scale, network.initial
+    base, lost, marks, todo, row, share = block.base, block.lost, block.marks, block.todo, block.row, block.share
+    groups, bound, count = len(code), len(promises.kind) > 0, 0
     for i in range(len(starts) - 1):
-        now, todo[i] = todo[i], 0
-        if now == 0:
+        concerned, todo[i] = todo[i], 0
+        if not concerned:
             if kind != PLAIN:
-                _stays(block.rise, block.marks, i, groups, kind, floor)
+                _stays(block.rise, marks, i, groups, kind, floor)
             continue
-        if now == 1 and not bound:
-            for lane in range(len(row)):
-                row[lane] = equity[i, lane]
-        else:
-            gather_row(starts, slot, amount, i, lost, row)
-            for lane in range(len(row)):
-                row[lane] = base[i, lane] - row[lane]
-            if bound:
-                promised(network, promises, i, block, row)
-            for lane in range(len(row)):
-                equity[i, lane] = row[lane]
+        gather_row(starts, slot, amount, i, lost, row)
+        for lane in range(len(row)):
+            row[lane] = base[i, lane] - row[lane]
+        if bound:
+            promised(network, promises, i, block, row)
         pays = bound and promises.payer_starts[i + 1] > promises.payer_starts[i]
         if pays:
             promised_by_rank(network, promises, i, block)
         moved = False
         for g in range(groups):
-            q = i * groups + g
             if pays and code[g] in (CLEARING, DEFAULT_COSTS):
                 share_with_promises(network, i, g, block, share)
             else:
-                here = (
-                    network.scale[i, g],
-                    network.junior[i, g],
-                    network.initial[i],
-                    network.owed[i],
-                    network.beyond[i],
-                )
-                share_lost(code[g], i, row, base, *here, network.first[g], network.second[g], settings.own, share)
-            moved |= _raise(lost, q, share, block.marks, settings.rising)
+                here = (scale[i, g], junior[i, g], initial[i], owed[i], beyond[i], first[g], second[g])
+                share_lost(code[g], i, row, base, *here, settings.own, share)
+            moved |= _raise(lost, i * groups + g, share, marks, settings.rising)
             if kind != PLAIN:
                 jumps = code[g] in (DEFAULT_COSTS, DEFAULT_ONLY)
-                _note(block.rise, lost, q, share, block.marks, kind, jumps, floor)
-        if moved:
-            for k in range(network.told_starts[i], network.told_starts[i + 1]):
-                todo[network.told[k]] = 2
+                _note(block.rise, lost, i * groups + g, share, marks, kind, jumps, floor)
+        count += moved
+        if moved and tell:
+            for k in range(told_starts[i], told_starts[i + 1]):
+                todo[told[k]] = 1
+    return count
 
 
 @inner
 def _close(marks, rounds, tolerance):
     """End of a sweep: the gap of each open lane, its count of rounds, and whether it is done. Returns the lanes still open.
 
-    gap: what the last sweeps say is still to come, big * pace / (1 - pace), with the larger of the last two paces.
+    gap: what the last sweeps say is still to come, big * pace / (1 - pace), with the larger of the last two paces; unknown in
+    the first sweep after a jump.
     """
     still = 0
     for lane in range(len(rounds)):
         if marks[OPEN, lane] == 0.0:
             continue
         rounds[lane] += 1
-        big, before = marks[BIGGEST, lane], marks[BEFORE, lane]
-        pace = big / before if before > 0.0 else np.inf
-        slower = max(pace, marks[PACE, lane])
-        marks[BEFORE, lane], marks[PACE, lane] = big, pace
+        big, before, pace = marks[BIGGEST, lane], marks[BEFORE, lane], marks[PACE, lane]
         if big == 0.0:
             marks[GAP, lane] = 0.0
+        elif before == 0.0:
+            marks[GAP, lane] = np.inf
         else:
+            marks[PACE, lane] = big / before
+            slower = max(pace, marks[PACE, lane])
             marks[GAP, lane] = big * max(1.0, slower / (1.0 - slower)) if slower < 1.0 else np.inf
+        marks[BEFORE, lane] = big
         if marks[GAP, lane] <= tolerance:
             marks[OPEN, lane] = 0.0
         else:
@@ -265,7 +238,7 @@ def _close(marks, rounds, tolerance):
 
 @inner
 def _extrapolate(told_starts, told, lost, rise, marks, todo, groups):
-    """Add to every slot of a lane what is at least still to come; those lanes then need new paces."""
+    """Add to every slot of a lane what is at least still to come; those lanes then need a new pace."""
     width = marks.shape[1]
     wanted = False
     for lane in range(width):
@@ -273,7 +246,7 @@ def _extrapolate(told_starts, told, lost, rise, marks, todo, groups):
         marks[STEP, lane] = 0.0
         if marks[OPEN, lane] == 1.0 and 0.0 < ratio < 1.0:
             marks[STEP, lane] = min(ratio / (1.0 - ratio), marks[ROOM, lane])
-            marks[BEFORE, lane] = marks[PACE, lane] = 0.0
+            marks[BEFORE, lane] = 0.0
             wanted |= marks[STEP, lane] > 0.0
     if not wanted:
         return
@@ -286,7 +259,7 @@ def _extrapolate(told_starts, told, lost, rise, marks, todo, groups):
                 moved |= more > 0.0
         if moved > 0:
             for k in range(told_starts[i], told_starts[i + 1]):
-                todo[told[k]] = 2
+                todo[told[k]] = 1
 
 
 @inner
@@ -299,9 +272,8 @@ def in_lanes(code, promises, base):
 
 
 @inner
-def settle(network, promises, block, kept, settings):
-    """Sweep until every open lane has met the tolerance or the bound on rounds. Lanes that end are closed. kept: equity is
-    needed between two calls."""
+def settle(network, promises, block, settings):
+    """Sweep until every open lane has met the tolerance or the bound on rounds. Lanes that end are closed."""
     marks, groups = block.marks, len(network.code)
     whole = settings.rising and in_lanes(network.code, promises.kind, block.base)
     tell = True
@@ -310,20 +282,40 @@ def settle(network, promises, block, kept, settings):
         for lane in range(marks.shape[1]):
             marks[BIGGEST, lane], marks[LOWEST, lane], marks[ROOM, lane] = 0.0, np.inf, np.inf
         if whole:
-            claims = (network.starts, network.slot, network.amount, network.told_starts, network.told)
-            valued = (network.code, network.first, network.second, network.owed, network.junior, network.scale)
-            rest = (network.initial, network.beyond, block, kept, kind, tell, 1e-6 * settings.tolerance)
-            count = _sweep_lanes(*claims, *valued, *rest)
-            told, tell = (
-                tell,
-                CROWD * count < len(block.todo),
-            )  # where a crowd moves, telling costs more than visiting all
-            if not (told and tell):
-                for i in range(len(block.todo)):
-                    block.todo[i] = 2
+            moved = _sweep_lanes(network, block, kind, tell, 1e-6 * settings.tolerance)
         else:
-            _sweep(network, promises, block, settings, kind)
+            moved = _sweep(network, promises, block, settings, kind, tell, 1e-6 * settings.tolerance)
+        before, tell = tell, CROWD * moved < len(block.todo)  # telling a crowd costs more than visiting all
+        if not (before and tell):
+            visit_all(block.todo)
         if _close(marks, block.rounds, settings.tolerance) == 0:
             break
         if kind == MEASURE:
             _extrapolate(network.told_starts, network.told, block.lost, block.rise, marks, block.todo, groups)
+
+
+@inner
+def visit_all(todo):
+    """Note that everybody is to be visited."""
+    for i in range(len(todo)):
+        todo[i] = 1
+
+
+@inner
+def find_equity(network, promises, block, start, end):
+    """Equity of institutions start to end from the present values of claims and nothing else, so that all parts add up to the
+    last bit that they can."""
+    starts, slot, amount, lost = network.starts, network.slot, network.amount, block.lost
+    base, equity, row = block.base, block.equity, block.row
+    if len(promises.kind) == 0 and base.shape[1] == COUNT:
+        for i in range(start, end):
+            store(equity, i, load(base, i) - gather(starts, slot, amount, i, lost))
+        return
+    for i in range(start, end):
+        gather_row(starts, slot, amount, i, lost, row)
+        for lane in range(len(row)):
+            row[lane] = base[i, lane] - row[lane]
+        if len(promises.kind):
+            promised(network, promises, i, block, row)
+        for lane in range(len(row)):
+            equity[i, lane] = row[lane]

@@ -1,6 +1,6 @@
 """Thirty-two scenarios as one value, so that a kernel keeps them in registers from the first claim to the last comparison.
 
-A Lanes value is a compiler's vector of doubles: `load`, `store`, `gather`, + - *, `least`, `most`, `any_above`. It is arithmetic lane
+A Lanes value is a compiler's vector of doubles: `load`, `store`, `gather`, + - * /, `least`, `most`, `any_above`. It is arithmetic lane
 by lane in the order written, so it gives the same bits as the same text on single numbers, whatever the machine's vectors
 are. Without compilation (NUMBA_DISABLE_JIT=1) the functions below work on numpy arrays: it is the same text that runs. A loop over lanes that loads and stores every
 intermediate result takes more than twice the time (docs/performance.md).
@@ -24,6 +24,8 @@ Lane = Any
 
 COUNT: Final = 32
 """Lanes in one value."""
+AHEAD: Final = 16
+"""How many claims ahead `gather` asks for; `slot` has so many entries more than there are claims."""
 _INTO_CALLERS: Final[dict[str, Any]] = {"forceinline": True, "_nrt": False, "error_model": "numpy"}
 _VECTOR: Final = ir.VectorType(ir.DoubleType(), COUNT)
 
@@ -115,6 +117,16 @@ def _store(typing_context, array, i, value):
     return types.void(array, types.int64, lanes_type), build
 
 
+def _prefetch(builder: Any, place: Any) -> None:
+    """Ask for the lines of a row that will be needed soon."""
+    byte, whole = ir.IntType(8), ir.IntType(32)
+    kind = ir.FunctionType(ir.VoidType(), [byte.as_pointer(), whole, whole, whole])
+    fetch = builder.module.declare_intrinsic("llvm.prefetch", [byte.as_pointer()], kind)
+    first = builder.bitcast(place, byte.as_pointer())
+    for line in range(0, 8 * COUNT, 64):
+        builder.call(fetch, [builder.gep(first, [ir.IntType(64)(line)]), whole(0), whole(3), whole(1)])
+
+
 @intrinsic
 def _gather(typing_context, starts, slot, amount, i, lost):
     def build(context, builder, signature, args):
@@ -130,6 +142,8 @@ def _gather(typing_context, starts, slot, amount, i, lost):
         sums.add_incoming(ir.Constant(_VECTOR, [0.0] * COUNT), before)
         builder.cbranch(builder.icmp_signed("<", k, end), body, after)
         builder.position_at_end(body)
+        ahead = builder.sext(builder.load(builder.gep(which, [builder.add(k, long(AHEAD))])), long)
+        _prefetch(builder, _place(context, builder, kinds[4], args[4], ahead))
         slot_number = builder.sext(builder.load(builder.gep(which, [k])), long)
         shares = builder.load(_place(context, builder, kinds[4], args[4], slot_number), align=8)
         spread = _spread(builder, builder.load(builder.gep(at_risk, [k])))
@@ -165,6 +179,7 @@ def _pairwise(instruction: Any) -> Any:
 _add = _pairwise(lambda builder, a, b: builder.fadd(a, b))
 _subtract = _pairwise(lambda builder, a, b: builder.fsub(a, b))
 _multiply = _pairwise(lambda builder, a, b: builder.fmul(a, b))
+_divide = _pairwise(lambda builder, a, b: builder.fdiv(a, b))
 _least = _pairwise(lambda builder, a, b: builder.select(builder.fcmp_ordered("<", b, a), b, a))
 _most = _pairwise(lambda builder, a, b: builder.select(builder.fcmp_ordered(">", b, a), b, a))
 
@@ -257,3 +272,8 @@ def _overload_subtract(a, b):
 @overload(operator.mul, jit_options=_INTO_CALLERS)
 def _overload_multiply(a, b):
     return (lambda a, b: _multiply(a, b)) if _among(a, b) else None
+
+
+@overload(operator.truediv, jit_options=_INTO_CALLERS)
+def _overload_divide(a, b):
+    return (lambda a, b: _divide(a, b)) if _among(a, b) else None

@@ -7,6 +7,7 @@ from scipy.sparse import csr_array
 
 from poundlock.contagion.behaviour import FireSales, Funding
 from poundlock.contagion.flat import Floats, Markets
+from poundlock.contagion.lanes import AHEAD
 from poundlock.system.balance import System, claims, equity
 
 
@@ -25,7 +26,7 @@ def markets_of(system: System, sales: FireSales | None, funding: Funding | None)
     some = funding or Funding(withdrawn=0.0)
     return Markets(
         held.indptr.astype(np.int64),
-        held.indices.astype(np.int32),
+        np.concatenate([held.indices, np.zeros(AHEAD)]).astype(np.int32),
         np.ascontiguousarray(held.data, dtype=np.float64),
         np.array([pool.depth for pool in classes], dtype=np.float64),
         np.array([pool.floor for pool in classes], dtype=np.float64),

@@ -11,6 +11,7 @@ from scipy.sparse import csc_array, csr_array, hstack
 from poundlock.contagion.behaviour import FireSales, Funding
 from poundlock.contagion.checks import check_system
 from poundlock.contagion.flat import Floats, Markets, Network, Promises
+from poundlock.contagion.lanes import AHEAD
 from poundlock.contagion.markets import markets_of
 from poundlock.contagion.own import own_valuation
 from poundlock.contagion.promises import promises_of
@@ -246,7 +247,7 @@ def _network(
     told_starts, told = _told(at_risk, n, count, promises)
     return Network(
         at_risk.indptr.astype(np.int64),
-        at_risk.indices.astype(np.int32),
+        np.concatenate([at_risk.indices, np.zeros(AHEAD)]).astype(np.int32),
         np.ascontiguousarray(at_risk.data, dtype=np.float64),
         told_starts,
         told,

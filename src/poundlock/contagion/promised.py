@@ -20,7 +20,7 @@ def _called(promises, c, block, loss):
         block.due[c, lane] += change
         changed |= change != 0.0
     if changed > 0:
-        block.todo[promises.payer[c]] = 2
+        block.todo[promises.payer[c]] = 1
 
 
 @inner

@@ -2,7 +2,8 @@
 
 Order within a round, as it is written on every result: credit losses, margin and funding calls, sales, prices. Money raised
 in sales is set aside for creditors: it lowers the leverage at once and is shared when claims are settled, so that nobody gets
-out ahead of the others. Everything moves one way (prices fall, calls and sales grow), so the rounds end.
+out ahead of the others. Everything moves one way (prices fall, calls and sales grow), so the rounds end. Blocks are whole
+Lanes.
 """
 
 # mypy: disable-error-code="no-untyped-def"
@@ -11,145 +12,130 @@ from __future__ import annotations
 
 import numpy as np
 
-from poundlock.contagion.compiled import inner
-from poundlock.contagion.flat import BEFORE, OPEN, PACE
-from poundlock.contagion.kernels import settle
+from poundlock.contagion.compiled import inlined, inner
+from poundlock.contagion.flat import ALIVE, BEFORE, MOVED, OPEN
+from poundlock.contagion.kernels import find_equity, settle, visit_all
+from poundlock.contagion.lanes import any_above, below, gather, least, load, most, store
+
+ALL_OF_IT = 1e300  # more money than anybody has; a call that moves a lane into another round
 
 
-@inner
-def value_of(starts, asset, amount, i, price, row):
-    """Fill row with what the first holdings of i are worth at these prices."""
-    for lane in range(len(row)):
-        row[lane] = 0.0
-    for k in range(starts[i], starts[i + 1]):
-        for lane in range(len(row)):
-            row[lane] += amount[k] * price[asset[k], lane]
-
-
-@inner
-def calls_on(markets, trading, i, lane):
-    """Funding and margin called from i so far, money."""
-    return trading.called[i, lane] + markets.margin * trading.price_loss[i, lane]
-
-
-@inner
-def unmet(markets, trading, i, lane):
-    """What i was called for and has neither in liquid assets nor from sales."""
-    return max(0.0, calls_on(markets, trading, i, lane) - markets.liquid[i] - trading.aside[i, lane])
+@inlined
+def unmet(markets, trading, i):
+    """What i was called for in funding and margin and has neither in liquid assets nor from sales: Lanes."""
+    calls = load(trading.called, i) + markets.margin * load(trading.price_loss, i)
+    return most(0.0, calls - markets.liquid[i] - load(trading.aside, i))
 
 
 @inner
 def _call(markets, block, trading, initial):
-    """Lenders that come under stress do not roll over; balances of institutions under stress run. Marks lanes that moved."""
-    width = len(trading.alive)
-    for i in range(len(markets.liquid)):
-        for lane in range(width):
-            if trading.alive[lane] == 0.0 or trading.stressed[i, lane]:
-                continue
-            short = trading.left[i, lane] <= 0.0 and unmet(markets, trading, i, lane) > 1e-12 * markets.liabilities[i]
-            if block.equity[i, lane] < markets.stress_below * initial[i] or short:
-                trading.stressed[i, lane] = 1
-                trading.called[i, lane] += markets.run * markets.runnable[i]
-                for k in range(markets.lent_starts[i], markets.lent_starts[i + 1]):
-                    trading.called[markets.lent_to[k], lane] += markets.withdrawn * markets.lent[k]
-                trading.moved[lane] = np.inf
+    """Lenders that come under stress do not roll over; balances of institutions under stress run."""
+    alive, moved = load(trading.pace, ALIVE), load(trading.pace, MOVED)
+    for i in range(len(initial)):
+        weak = below(load(block.equity, i), markets.stress_below * initial[i], 1.0, 0.0)
+        dry = below(0.0 - unmet(markets, trading, i), -1e-12 * markets.liabilities[i], 1.0, 0.0)
+        short = below(0.0 - load(trading.left, i), 0.0, 0.0, dry)
+        before = load(trading.stressed, i)
+        fresh = most(0.0, most(weak, short) - before) * alive
+        if not any_above(fresh, 0.0):
+            continue
+        store(trading.stressed, i, before + fresh)
+        store(trading.called, i, load(trading.called, i) + markets.run * markets.runnable[i] * fresh)
+        for k in range(markets.lent_starts[i], markets.lent_starts[i + 1]):
+            to = markets.lent_to[k]
+            store(trading.called, to, load(trading.called, to) + markets.withdrawn * markets.lent[k] * fresh)
+        moved = most(moved, ALL_OF_IT * fresh)
+    store(trading.pace, MOVED, moved)
 
 
-@inner
-def _wanted(markets, block, trading, i, lane):
-    """Money that i must raise by sales now: to come back to its leverage, or to meet calls beyond its liquid assets."""
-    raised, equity = trading.aside[i, lane], block.equity[i, lane]
-    paid = raised + min(markets.liquid[i], calls_on(markets, trading, i, lane))
-    need = unmet(markets, trading, i, lane)
-    if equity < 0.0 and markets.failed_sell:
-        return np.inf
-    if markets.limit[i] == np.inf or equity <= 0.0:
-        return need
-    assets = equity + markets.liabilities[i] - paid
-    if assets > markets.limit[i] * equity * (1.0 + 1e-12):
-        need = max(need, assets - markets.buffer[i] * equity)
+@inlined
+def _wanted(markets, block, trading, i):
+    """Money that i must raise by sales now, Lanes: to come back to its leverage, to meet calls beyond its liquid assets."""
+    equity, raised = load(block.equity, i), load(trading.aside, i)
+    calls = load(trading.called, i) + markets.margin * load(trading.price_loss, i)
+    need = most(0.0, calls - markets.liquid[i] - raised)
+    if markets.limit[i] < np.inf:
+        paid = raised + least(markets.liquid[i], calls)
+        assets = equity + markets.liabilities[i] - paid
+        over = assets - markets.limit[i] * (1.0 + 1e-12) * equity
+        back = below(0.0 - over, 0.0, most(need, assets - markets.buffer[i] * equity), need)
+        need = below(0.0 - equity, 0.0, back, need)
+    if markets.failed_sell:
+        need = below(equity, 0.0, ALL_OF_IT, need)
     return need
 
 
 @inner
 def _sell(markets, block, trading):
-    """Every institution sells the same share of all that it holds, as much as it needs at present prices or all it has."""
-    width = len(trading.alive)
+    """Every institution sells the same share of all that it holds, as much as it needs at present prices or all it has.
+    Returns whether anything was sold."""
+    alive, anything = load(trading.pace, ALIVE), False
     for i in range(len(markets.liquid)):
         if markets.starts[i] == markets.starts[i + 1]:
             continue
-        any_sale = 0.0
-        for lane in range(width):
-            trading.selling[i, lane] = 0.0
-            worth, left = trading.value[i, lane], trading.left[i, lane]
-            if trading.alive[lane] == 0.0 or left <= 0.0 or worth <= 0.0:
-                continue
-            part = min(left, _wanted(markets, block, trading, i, lane) / worth)
-            trading.selling[i, lane] = part
-            trading.left[i, lane] = left - part
-            any_sale += part
-        if any_sale > 0.0:
+        worth, left = load(trading.value, i), load(trading.left, i)
+        part = least(left, _wanted(markets, block, trading, i) / worth)
+        part = below(0.0 - worth, 0.0, part, 0.0) * alive
+        store(trading.selling, i, part)
+        if any_above(part, 0.0):
+            anything = True
+            store(trading.left, i, left - part)
             for k in range(markets.starts[i], markets.starts[i + 1]):
-                for lane in range(width):
-                    trading.sold[markets.asset[k], lane] += markets.amount[k] * trading.selling[i, lane]
+                asset = markets.asset[k]
+                store(trading.sold, asset, load(trading.sold, asset) + markets.amount[k] * part)
+    return anything
 
 
 @inner
 def _price(markets, trading):
     """Prices from all that was sold so far; notes the largest fall of each lane."""
     for k in range(len(markets.depth)):
-        for lane in range(len(trading.alive)):
+        for lane in range(trading.pace.shape[1]):
             pressure = trading.sold[k, lane] / markets.depth[k]
             price = np.exp(-pressure) if markets.exponential[k] else 1.0 - pressure
             price = min(trading.price[k, lane], max(markets.floor[k], price))
-            trading.moved[lane] = max(trading.moved[lane], (trading.price[k, lane] - price) * trading.alive[lane])
+            fall = (trading.price[k, lane] - price) * trading.pace[ALIVE, lane]
+            trading.pace[MOVED, lane] = max(trading.pace[MOVED, lane], fall)
             trading.price[k, lane] = price
 
 
 @inner
 def _mark(markets, block, trading):
     """Mark what is left to market, and what was sold in this round by the realised part of the fall; note money raised."""
-    row, width = block.row, len(trading.alive)
     for i in range(len(markets.liquid)):
         if markets.starts[i] == markets.starts[i + 1]:
             continue
-        value_of(markets.starts, markets.asset, markets.amount, i, trading.price, row)
-        moved = 0.0
-        for lane in range(width):
-            fall = trading.value[i, lane] - row[lane]
-            part = trading.selling[i, lane]
-            loss = (trading.left[i, lane] + markets.realised * part) * fall
-            trading.aside[i, lane] += part * (trading.value[i, lane] - markets.realised * fall)
-            trading.value[i, lane] = row[lane]
-            trading.price_loss[i, lane] += loss
-            block.base[i, lane] -= loss
-            block.equity[i, lane] -= loss
-            moved += loss
-        if moved > 0.0 and block.todo[i] == 0:
-            block.todo[i] = 1
+        before, part = load(trading.value, i), load(trading.selling, i)
+        after = gather(markets.starts, markets.asset, markets.amount, i, trading.price)
+        fall = before - after
+        loss = (load(trading.left, i) + markets.realised * part) * fall
+        store(trading.aside, i, load(trading.aside, i) + part * (before - markets.realised * fall))
+        store(trading.value, i, after)
+        store(trading.price_loss, i, load(trading.price_loss, i) + loss)
+        store(block.base, i, load(block.base, i) - loss)
 
 
 @inner
 def rounds(network, promises, markets, block, trading, initial, settings):
     """Settle claims; then, as long as prices move or calls are made, another round of calls, sales, prices and claims."""
-    settle(network, promises, block, True, settings)
+    settle(network, promises, block, settings)
     for _ in range(markets.max_rounds):
-        for lane in range(len(trading.moved)):
-            trading.moved[lane] = 0.0
+        for lane in range(trading.pace.shape[1]):
+            trading.pace[MOVED, lane] = 0.0
+        find_equity(network, promises, block, 0, len(initial))
         _call(markets, block, trading, initial)
-        _sell(markets, block, trading)
-        _price(markets, trading)
-        _mark(markets, block, trading)
+        if _sell(markets, block, trading):
+            _price(markets, trading)
+            _mark(markets, block, trading)
         going = False
-        for lane in range(len(trading.alive)):
-            block.marks[OPEN, lane] = trading.alive[lane]
-            if trading.alive[lane] == 1.0:
+        for lane in range(trading.pace.shape[1]):
+            block.marks[OPEN, lane] = trading.pace[ALIVE, lane]
+            if trading.pace[ALIVE, lane] == 1.0:
                 trading.rounds[lane] += 1
-                block.marks[BEFORE, lane] = block.marks[PACE, lane] = 0.0
-                if trading.moved[lane] <= markets.price_tolerance:
-                    trading.alive[lane] = 0.0
-                else:
-                    going = True
-        settle(network, promises, block, True, settings)
+                block.marks[BEFORE, lane] = 0.0
+                trading.pace[ALIVE, lane] = 1.0 if trading.pace[MOVED, lane] > markets.price_tolerance else 0.0
+                going |= trading.pace[ALIVE, lane] == 1.0
+        visit_all(block.todo)
+        settle(network, promises, block, settings)
         if not going:
             break
