@@ -43,7 +43,8 @@ docs: .venv/.installed-dev
 	@echo "Documentation: build/docs/index.html"
 
 schema: .venv/.installed
-	$(BIN)/poundlock schema > schema/plan.schema.json
+	$(BIN)/poundlock schema plan > schema/plan.schema.json
+	$(BIN)/poundlock schema system > schema/system.schema.json
 
 lock:
 	uv pip compile --no-emit-index-url --no-annotate --quiet -o requirements.lock pyproject.toml

@@ -1,6 +1,7 @@
 """Poundlock: progressive delivery for financial measures.
 
-`run(plan)` answers a plan's question; `check(plan)` finds everything that is wrong with it. The rooms below are plain
+`run(plan)` answers a plan's question; `check(plan)` finds everything that is wrong with it; `spread(system)` says how far a
+shock goes. The rooms below are plain
 functions on plain arrays: `poundlock.contagion`, `poundlock.risk`, `poundlock.pilots`, `poundlock.system`.
 """
 
@@ -12,16 +13,16 @@ from poundlock.problems import Problem, ProblemsFound
 from poundlock.version import VERSION
 
 if TYPE_CHECKING:
-    from poundlock.desk import Assessment, check, run
+    from poundlock.desk import Assessment, SpreadAnswer, check, run, spread
 
 __version__ = VERSION
 
-__all__ = ["Assessment", "Problem", "ProblemsFound", "__version__", "check", "run"]
+__all__ = ["Assessment", "Problem", "ProblemsFound", "SpreadAnswer", "__version__", "check", "run", "spread"]
 
 
 def __getattr__(name: str) -> Any:
     """The desk is opened when it is first asked for: `import poundlock` alone stays quick."""
-    if name in ("Assessment", "check", "run"):
+    if name in ("Assessment", "SpreadAnswer", "check", "run", "spread"):
         from poundlock import desk
 
         return getattr(desk, name)

@@ -5,7 +5,7 @@ from poundlock.contagion.engine import cascade, clear, debtrank, propagate
 from poundlock.contagion.importance import Importance, importance
 from poundlock.contagion.model import Model, prepare
 from poundlock.contagion.outcome import CHANNELS, Propagation
-from poundlock.contagion.valuation import VALUATIONS
+from poundlock.system.balance import VALUATIONS
 
 __all__ = [
     "CHANNELS",

@@ -193,9 +193,11 @@ def _scenarios(made: Model, losses: Any, outages: Any, runs: Any) -> tuple[Float
         EMPTY if x is None else _finite(name, x) for name, x in (("outages", outages), ("runs", runs))
     )
     if outages is not None and made.system.dependences is None:
-        raise ValueError("outages given, but the system names nobody who depends on a provider; give dependences")
+        raise ValueError("outages given, but nobody in the system depends on a provider; expected dependences in it")
     if runs is not None and (made.system.runnable is None or made.mechanism.funding is None):
-        raise ValueError("runs given, but no runnable balances or no funding; give runnable in the system, and funding")
+        raise ValueError(
+            "runs given, but no runnable balances or no funding; expected runnable in the system, and funding"
+        )
     for name, values, most in (("outages", stopped, np.inf), ("runs", withdrawn, 1.0)):
         wrong = np.argwhere((values < 0.0) | (values > most))
         if len(wrong):

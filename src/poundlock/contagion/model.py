@@ -9,7 +9,6 @@ import numpy as np
 from scipy.sparse import csc_array, csr_array, hstack
 
 from poundlock.contagion.behaviour import FireSales, Funding
-from poundlock.contagion.checks import check_system
 from poundlock.contagion.flat import Floats, Markets, Network, Promises
 from poundlock.contagion.lanes import AHEAD
 from poundlock.contagion.markets import markets_of
@@ -17,6 +16,7 @@ from poundlock.contagion.own import own_valuation
 from poundlock.contagion.promises import promises_of
 from poundlock.contagion.valuation import (
     BENT_ONE_WAY,
+    CODES,
     DEFAULT_COSTS,
     DEFAULT_ONLY,
     EXPONENTIAL_DEBTRANK,
@@ -24,9 +24,9 @@ from poundlock.contagion.valuation import (
     MERTON,
     OWN,
     RANKED,
-    VALUATIONS,
 )
-from poundlock.system.balance import Layer, System, equity, obligations
+from poundlock.system.balance import VALUATIONS, Layer, System, equity, obligations
+from poundlock.system.soundness import check_system
 
 NO_RANK = 0
 NO_EQUITY = 1e300  # stands for equity where there is none, so that all counts as lost
@@ -114,7 +114,7 @@ def prepare(system: System, **mechanism: Any) -> Model:
     the exposure does not say, 0 to 1; clearing finds its own. alpha, beta: what a defaulter realises of its external assets
     and of what it recovers, for 'default-costs'. exponent: of exponential DebtRank. horizon_days: time to maturity for
     'merton'. stops_when_failed_days: for how long a failed provider of services stops. sales, funding: FireSales, Funding;
-    None: nobody sells, nobody withdraws. Raises ValueError for what no system can be (see `checks`).
+    None: nobody sells, nobody withdraws. Raises ValueError for what no system can be (see `system.soundness`).
     """
     chosen = Mechanism(**mechanism)
     check_system(system)
@@ -185,7 +185,7 @@ def _promised_ranks(system: System) -> set[int]:
 
 
 def _group(valuation: Any, rank: int, mechanism: Mechanism) -> Group:
-    code = VALUATIONS[valuation] if isinstance(valuation, str) else OWN
+    code = CODES[valuation] if isinstance(valuation, str) else OWN
     first, second = 0.0, 0.0
     if code == DEFAULT_COSTS:
         first, second = mechanism.alpha, mechanism.beta

@@ -9,12 +9,13 @@ Default is equity strictly below zero.
 from __future__ import annotations
 
 from math import erf, exp, log, sqrt
-from typing import Final, Literal
+from typing import Final
 
 from numba import cfunc, float64
 
 from poundlock.contagion.compiled import inlined
 from poundlock.contagion.lanes import Lane, below, least, most
+from poundlock.system.balance import VALUATIONS
 
 CLEARING: Final = 0
 DEFAULT_COSTS: Final = 1
@@ -23,15 +24,7 @@ LINEAR_DEBTRANK: Final = 3
 EXPONENTIAL_DEBTRANK: Final = 4
 MERTON: Final = 5
 OWN: Final = 6
-VALUATIONS: Final = {
-    "clearing": CLEARING,
-    "default-costs": DEFAULT_COSTS,
-    "default-only": DEFAULT_ONLY,
-    "linear-debtrank": LINEAR_DEBTRANK,
-    "exponential-debtrank": EXPONENTIAL_DEBTRANK,
-    "merton": MERTON,
-}
-Valuation = Literal["clearing", "default-costs", "default-only", "linear-debtrank", "exponential-debtrank", "merton"]
+CODES: Final[dict[str, int]] = dict(zip(VALUATIONS, range(6), strict=True))
 RANKED: Final = (CLEARING, DEFAULT_COSTS)
 """Valuations in which the rank of a claim matters; the others know nothing of what is paid first."""
 BENT_ONE_WAY: Final = (CLEARING, DEFAULT_COSTS, DEFAULT_ONLY, LINEAR_DEBTRANK, EXPONENTIAL_DEBTRANK)

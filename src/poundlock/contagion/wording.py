@@ -8,6 +8,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from poundlock.contagion.importance import Importance
+    from poundlock.contagion.model import Model
     from poundlock.contagion.outcome import Propagation
 
 SHOWN = 5
@@ -17,7 +18,7 @@ def summary(result: Propagation) -> str:
     """A few lines: what was lost and through what, who failed, whether it converged."""
     count, n = result.equity.shape
     system = result.model.system
-    head = f"Contagion by {result.valuation}: {_many(count, 'scenario')}, {_many(n, 'institution')}, {system.unit}"
+    head = f"Contagion by {result.valuation}{settings(result.model)}: {_many(count, 'scenario')}, {_many(n, 'institution')}, {system.unit}"
     if count == 0:
         return head
     total = float(np.maximum(result.initial_equity, 0.0).sum())
@@ -45,7 +46,9 @@ def summary(result: Propagation) -> str:
 def ranking(found: Importance) -> str:
     """The most important and the most vulnerable, and whether it converged."""
     ids, ranked = found.model.system.ids, np.flatnonzero(found.counted)
-    lines = [f"Importance by {found.valuation}: {_many(len(ranked), 'failure')} of {_many(len(ids), 'institution')}"]
+    lines = [
+        f"Importance by {found.valuation}{settings(found.model)}: {_many(len(ranked), 'failure')} of {_many(len(ids), 'institution')}"
+    ]
     for said, values in (("important   ", found.importance), ("vulnerable  ", found.vulnerability)):
         first = ranked[np.argsort(-values[ranked], kind="stable")[:SHOWN]]
         lines.append(f"  {said} " + ", ".join(f"{ids[i]} {values[i]:.2%}" for i in first))
@@ -53,6 +56,23 @@ def ranking(found: Importance) -> str:
     told = f"at most {_many(found.rounds, 'round')}, gap {found.gap:.1e}"
     lines.append(f"  converged    {told}" if found.converged else f"  NOT converged in every failure: {told}")
     return "\n".join(lines)
+
+
+def settings(model: Model) -> str:
+    """What the name of the valuation leaves out, where it differs from its default."""
+    how = model.mechanism
+    said = []
+    if how.recovery and any(group.rank == 0 for group in model.groups):
+        said.append(f"recovery {how.recovery:.0%}")
+    if how.name == "default-costs":
+        said.append(f"alpha {how.alpha:g}, beta {how.beta:g}")
+    if how.name == "exponential-debtrank":
+        said.append(f"exponent {how.exponent:g}")
+    if how.sales is not None:
+        said.append(f"sales by {how.sales.rule}")
+    if how.funding is not None:
+        said.append("funding withdrawals")
+    return f" ({', '.join(said)})" if said else ""
 
 
 def _many(count: int, what: str) -> str:

@@ -4,5 +4,18 @@ from poundlock.desk.assessment import Assessment
 from poundlock.desk.check import CheckedPlan, check
 from poundlock.desk.plan_file import PlanFile, plan_schema_text
 from poundlock.desk.run import run
+from poundlock.desk.spread import SpreadAnswer, spread
+from poundlock.desk.system_file import SystemFile, system_schema_text
 
-__all__ = ["Assessment", "CheckedPlan", "PlanFile", "check", "plan_schema_text", "run"]
+__all__ = [
+    "Assessment",
+    "CheckedPlan",
+    "PlanFile",
+    "SpreadAnswer",
+    "SystemFile",
+    "check",
+    "plan_schema_text",
+    "run",
+    "spread",
+    "system_schema_text",
+]

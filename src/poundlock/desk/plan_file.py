@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
 from poundlock.measures import JointLending
 from poundlock.pilots import Pilot
-from poundlock.reading import Declared
+from poundlock.reading import Declared, schema_of, schema_text
 from poundlock.risk.controls import Control
 from poundlock.risk.scenarios import ScenarioModel
 from poundlock.rollout.plan import Gate, Stage, Tolerance
@@ -71,14 +70,9 @@ class PlanFile(Declared):
 
 def plan_schema() -> dict[str, Any]:
     """JSON Schema of the plan file, for editors."""
-    schema = PlanFile.model_json_schema()
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Poundlock plan",
-        **{k: v for k, v in schema.items() if k != "title"},
-    }
+    return schema_of(PlanFile, "Poundlock plan")
 
 
 def plan_schema_text() -> str:
-    """The schema as it is kept in the repository: sorted keys, two spaces, final newline."""
-    return json.dumps(plan_schema(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    """The schema as it is kept in the repository."""
+    return schema_text(plan_schema())

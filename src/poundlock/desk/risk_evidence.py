@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from poundlock.contagion.valuation import Valuation
 from poundlock.desk.assessment import Search, World
 from poundlock.desk.check import CheckedPlan
 from poundlock.evidence import Doubt, Evidence
@@ -14,6 +13,7 @@ from poundlock.risk.controllability import standing
 from poundlock.risk.controls import PartnerCap
 from poundlock.rollout.plan import Scope, Tolerance
 from poundlock.system import System
+from poundlock.system.balance import Valuation
 
 Progress = Callable[[str, int], None]
 WORLD_LABELS = {

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ from poundlock.desk.assessment import Assessment
 from poundlock.desk.risk_evidence import VALUATION_WORDS
 from poundlock.evidence import Evidence
 from poundlock.figure import Figure, svg
+from poundlock.figures.files import write_whole
 from poundlock.figures.pilot_charts import effect_figure, effect_sentence, inequality_figure
 from poundlock.figures.result import result_text
 from poundlock.figures.risk_charts import control_sentence, frontier_figure, importance_figure, loss_figures
@@ -57,31 +56,9 @@ def result_json(a: Assessment) -> str:
 
 
 def write_report(a: Assessment, folder: Path) -> tuple[Path, Path]:
-    """Write report.html and result.json into `folder`, each whole or not at all. Returns their paths.
-
-    Both are drawn first, then written beside their places and moved there; an interrupted run leaves what was before.
-    """
-    contents = {folder / "result.json": result_json(a), folder / "report.html": report_html(a)}
-    made = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in contents:
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, "there is a folder of this name", str(path))
-    partial = {path: path.with_name(f".{path.name}.{os.getpid()}.partial") for path in contents}
-    try:
-        for path, text in contents.items():
-            with partial[path].open("w", encoding="utf-8", newline="\n") as stream:
-                stream.write(text)
-                stream.flush()
-                os.fsync(stream.fileno())
-        for path, place in partial.items():
-            os.replace(place, path)
-    finally:
-        for place in partial.values():
-            place.unlink(missing_ok=True)
-        if made and not any(folder.iterdir()):
-            folder.rmdir()
-    return folder / "report.html", folder / "result.json"
+    """Write report.html and result.json into `folder`, each whole or not at all. Returns their paths."""
+    result, report = write_whole(folder, {"result.json": result_json(a), "report.html": report_html(a)})
+    return report, result
 
 
 def cautions(a: Assessment) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin
@@ -64,6 +65,17 @@ class Document(Generic[M]):
             if (found := self.lines.get(location[:size])) is not None:
                 return found
         return None
+
+
+def schema_of(model: type[Declared], title: str) -> dict[str, Any]:
+    """JSON Schema of a file that is read into `model`."""
+    schema = {name: part for name, part in model.model_json_schema().items() if name != "title"}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **schema}
+
+
+def schema_text(schema: dict[str, Any]) -> str:
+    """A schema as it is kept in a repository: sorted keys, two spaces, final newline."""
+    return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def read_document(path: Path, model: type[M], problems: list[Problem]) -> Document[M] | None:

@@ -28,7 +28,8 @@ LARGEST_NUMBER = 1e18  # beyond any amount of money; keeps sums and products fin
 @dataclass(frozen=True, slots=True)
 class Column:
     """A declared column. kind: text, number (float64) or integer (int64). optional: the whole column may be absent.
-    blank: cells may be empty (text: '', number: NaN). minimum, maximum: inclusive bounds in the column's own unit."""
+    blank: cells may be empty (text: '', number: NaN). minimum, maximum: inclusive bounds in the column's own unit. choices:
+    the only texts there may be; () for any."""
 
     name: str
     kind: Literal["text", "number", "integer"] = "text"
@@ -36,6 +37,7 @@ class Column:
     blank: bool = False
     minimum: float | None = None
     maximum: float | None = None
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -232,6 +234,12 @@ def _typed(
     if not column.blank:
         bad += [(int(row), f"{column.name} is empty", "a value") for row in np.flatnonzero(empty)]
     if column.kind == "text":
+        if column.choices:
+            wrong = ~pc.is_in(trimmed, pa.array(column.choices)).to_numpy() & ~empty
+            expected = f"one of {', '.join(column.choices)}"
+            bad += [
+                (int(r), f"{column.name} = '{trimmed[int(r)].as_py()[:40]}'", expected) for r in np.flatnonzero(wrong)
+            ]
         _report(bad, column.name, file, lines, problems)
         return np.asarray(trimmed.to_numpy(), dtype=object)
     pattern = _INTEGER if column.kind == "integer" else _NUMBER

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poundlock.contagion import propagate
-from poundlock.contagion.valuation import Valuation
 from poundlock.risk.scenarios import ScenarioModel, draw_blocks, drivers, shock
 from poundlock.risk.statistics import (
     Estimate,
@@ -19,7 +18,7 @@ from poundlock.risk.statistics import (
     incremental_shortfall,
 )
 from poundlock.rollout.plan import EventProbability, ExpectedShortfall, Scope, Tolerance
-from poundlock.system.balance import Floats, System, equity
+from poundlock.system.balance import Floats, System, Valuation, equity
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,17 @@
 from poundlock.system.arrays import system_from_arrays
 from poundlock.system.balance import AssetClass, Layer, System, claims, equity, network, obligations
 from poundlock.system.contingent import Dependences, Guarantee
+from poundlock.system.files import LayerRule, SystemFiles
 from poundlock.system.reconstruct import Reconstruction, fit_to_totals
 from poundlock.system.synthetic import synthetic_system
-from poundlock.system.tables import SystemFiles, read_system
+from poundlock.system.tables import read_system
 
 __all__ = [
     "AssetClass",
     "Dependences",
     "Guarantee",
     "Layer",
+    "LayerRule",
     "Reconstruction",
     "System",
     "SystemFiles",

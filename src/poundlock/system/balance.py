@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,9 @@ from scipy.sparse import csr_array
 from poundlock.system.contingent import Dependences, Guarantee
 
 Floats = NDArray[np.float64]
+Valuation = Literal["clearing", "default-costs", "default-only", "linear-debtrank", "exponential-debtrank", "merton"]
+"""Names of the ways to value a claim on a weakened debtor; see `contagion.valuation`."""
+VALUATIONS: Final[tuple[str, ...]] = get_args(Valuation)
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Layer:
     amounts: csr_array = field(repr=False)
     kind: Literal["debt", "stake"] = "debt"
     rank: int = 1
-    valuation: str | None = None
+    valuation: Valuation | None = None
     recovery: csr_array | None = field(default=None, repr=False)
     maturity_days: csr_array | None = field(default=None, repr=False)
 

@@ -8,7 +8,6 @@ from itertools import groupby
 from math import inf
 from typing import Final, Literal
 
-import numpy as np
 from scipy.sparse import csr_array
 
 Covers = Literal["claims", "own-loss", "shortfall"]
@@ -46,36 +45,42 @@ class Dependences:
 
 def towers(guarantees: Iterable[Guarantee]) -> list[Guarantee]:
     """Sorted by beneficiary, losses before shortfalls; each further support of one shortfall begins where those before it end."""
-    found: list[Guarantee] = []
-    by_beneficiary = sorted(guarantees, key=lambda g: (g.beneficiary, COVERS.index(g.covers)))
-    for (_, covers), group in groupby(by_beneficiary, key=lambda g: (g.beneficiary, g.covers)):
-        members = list(group)
-        found += _stacked(members) if covers == "shortfall" else members
-    return found
+    return [guarantee for _, guarantee in _towers(guarantees)]
 
 
-def _stacked(supports: list[Guarantee]) -> Iterator[Guarantee]:
-    below = 0.0
-    for support in supports:
-        yield replace(support, deductible=support.deductible + below)
-        below += support.limit / support.share if support.share > 0.0 else 0.0
-
-
-def covered_too_often(guarantees: Iterable[Guarantee]) -> list[tuple[Guarantee, float]]:
-    """Guarantees after which more than each further unit of one loss is promised, with the sum of the shares there.
+def covered_too_often(guarantees: Iterable[Guarantee]) -> list[tuple[int, float]]:
+    """Numbers of guarantees from which on more than each further unit of one loss is promised, and the sum of the shares there.
 
     Cover of more than the loss would let a beneficiary gain from a failure; then there need not be any greatest solution
     (Schuldenzucker, Seuken and Battiston 2020, Management Science 66(5))."""
     found = []
-    ordered = sorted(towers(guarantees), key=lambda g: (g.beneficiary, g.covers, g.debtor))
-    for _, group in groupby(ordered, key=lambda g: (g.beneficiary, g.covers, g.debtor)):
+    ordered = sorted(_towers(guarantees), key=lambda one: _loss(one[1]))
+    for _, group in groupby(ordered, key=lambda one: _loss(one[1])):
         members = list(group)
-        for one in members:
+        for number, one in members:
             at = one.deductible
-            total = sum(
-                g.share for g in members if g.share > 0 and g.deductible <= at < g.deductible + g.limit / g.share
-            )
+            here = (g for _, g in members if g.share > 0.0 and g.deductible <= at < g.deductible + g.limit / g.share)
+            total = sum(g.share for g in here)
             if total > 1.0 + 1e-12:
-                found.append((one, float(np.round(total, 12))))
+                found.append((number, round(total, 12)))
                 break
     return found
+
+
+def _loss(guarantee: Guarantee) -> tuple[int, str, int]:
+    """What guarantees of one loss have in common."""
+    return guarantee.beneficiary, guarantee.covers, guarantee.debtor if guarantee.covers == "claims" else -1
+
+
+def _towers(guarantees: Iterable[Guarantee]) -> Iterator[tuple[int, Guarantee]]:
+    """With the number of each in the order given."""
+    by_beneficiary = sorted(enumerate(guarantees), key=lambda one: (one[1].beneficiary, COVERS.index(one[1].covers)))
+    below, before = 0.0, (-1, "")
+    for number, guarantee in by_beneficiary:
+        if (guarantee.beneficiary, guarantee.covers) != before:
+            below, before = 0.0, (guarantee.beneficiary, guarantee.covers)
+        if guarantee.covers == "shortfall":
+            yield number, replace(guarantee, deductible=guarantee.deductible + below)
+            below += guarantee.limit / guarantee.share if guarantee.share > 0.0 else 0.0
+        else:
+            yield number, guarantee

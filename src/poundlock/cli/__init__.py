@@ -1,0 +1,72 @@
+"""The command line: one face of the desk. Progress and tables go to the screen, `--json` to standard output.
+
+The rooms behind a command are opened when it runs, so that `--help` is quick and an interrupt is heard from the start.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from io import TextIOWrapper
+from typing import Annotated, NoReturn
+
+import typer
+
+from poundlock.cli.contagion import contagion_command
+from poundlock.cli.plans import check_command, init_command, run_command, schema_command
+from poundlock.cli.screen import interrupt
+from poundlock.version import VERSION
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="poundlock",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="""Progressive delivery for financial measures.
+
+A plan (one YAML file beside its tables) says what is tried, on which system, under which limits, and by which evidence
+it is judged. Poundlock answers: how far could losses spread, can they be held, did it work, for whom, may we go on.
+
+**First steps**: `poundlock init my-plan` writes a plan that runs as it is; `poundlock run my-plan/plan.yaml --out report`
+answers it; `poundlock check` finds everything that is wrong with a plan without running it.
+
+**Exit status**: 0 the command did its work, whatever the verdict; 2 the plan, a table or the call is wrong, and nothing
+was written; 130 interrupted, and nothing was written.
+""",
+)
+for name, command in (
+    ("run", run_command),
+    ("check", check_command),
+    ("contagion", contagion_command),
+    ("init", init_command),
+    ("schema", schema_command),
+):
+    app.command(name)(command)
+
+
+def main() -> NoReturn:
+    """Entry point: SIGTERM ends like Ctrl-C, so that half-written files are removed on the way out."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # words of a plan that this terminal cannot show
+    app()
+    sys.exit(0)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"poundlock {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    pass

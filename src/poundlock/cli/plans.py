@@ -1,0 +1,190 @@
+"""The commands about plans: run, check, init, schema."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from poundlock.cli.screen import (
+    console_of_results,
+    interrupted,
+    print_json,
+    progress,
+    refuse,
+    refuse_problems,
+)
+from poundlock.problems import ProblemsFound
+
+if TYPE_CHECKING:
+    from poundlock.desk import Assessment, CheckedPlan
+
+COLOURS = {
+    "pass": "green",
+    "inconclusive": "yellow",
+    "no data": "yellow",
+    "error": "red",
+    "fail": "red",
+    "breach": "bold red",
+}
+PlanPath = Annotated[
+    Path,
+    typer.Argument(metavar="PLAN.yaml", help="The plan. Paths in it are relative to its folder.", show_default=False),
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print the machine-readable form to standard output, and nothing else there.")
+]
+
+
+def run_command(
+    plan: PlanPath,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="Folder for report.html and result.json; made if needed. Without it nothing is written.",
+            show_default=False,
+        ),
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Answer a plan's question: measure, judge, report.
+
+    Prints the verdict with one line a gate: what was asked, the number with its interval, the limit, the finding, and
+    what would change it. With --out, writes report.html (one self-contained file, readable offline) and result.json.
+    The same inputs and seed give the same files to the last byte. Existing files are replaced only when the new ones are
+    complete.
+
+    Example: poundlock run examples/zhejiang/plan.yaml --out build/zhejiang
+    """
+    try:
+        assessment, written = _answered(plan, out, json)
+    except KeyboardInterrupt:
+        interrupted()
+    except OSError as error:
+        refuse(f"{error.filename or out}: {error.strerror}; the report could not be written. Cure: name another --out.")
+    from poundlock.figures import result_json
+
+    if json:
+        sys.stdout.write(result_json(assessment))
+    else:
+        _print_verdict(assessment)
+    if written:
+        console = Console(stderr=json)
+        for label, path in zip(("Report", "Figures as JSON"), written, strict=True):
+            console.print(Text(f"{label}: {path}"), soft_wrap=True)
+
+
+def _answered(plan: Path, out: Path | None, json: bool) -> tuple[Assessment, tuple[Path, Path] | None]:
+    from poundlock.desk import run
+    from poundlock.figures import write_report
+
+    checked = _checked(plan, json)
+    if out is not None and out.exists() and not out.is_dir():
+        refuse(f"{out} is a file; --out needs a folder. Cure: name another place.")
+    with progress(checked.plan.title, checked.plan.scenarios.count) as report:
+        assessment = run(checked, report)
+        return assessment, write_report(assessment, out) if out is not None else None
+
+
+def check_command(plan: PlanPath, json: AsJson = False) -> None:
+    """Find everything that is wrong with a plan and its tables, without running it.
+
+    Every mistake comes at once, each with its file and line, what was found, what was expected and the cure.
+
+    Example: poundlock check my-plan/plan.yaml
+    """
+    checked = _checked(plan, json)
+    system = checked.read.system
+    if json:
+        print_json(
+            {"ok": True, "problems": [], "inputs": [{"file": f.name, "sha256": f.digest} for f in checked.inputs]}
+        )
+        return
+    console = Console(highlight=False)
+    console.print(Text.assemble(("✓", "green"), f" {plan}: no problem found."), soft_wrap=True)
+    for name, rebuilt in checked.read.rebuilt.items():
+        said = f"  layer '{name}' rebuilt from totals in {rebuilt.rounds} rounds, totals met to {rebuilt.gap:.1e}"
+        console.print(Text(said), soft_wrap=True)
+    counts = f"{len(system)} institutions, {len(system.asset_classes)} pools, {len(checked.plan.gates)} gates"
+    console.print(Text(f"  {counts}, {len(checked.inputs)} files read"))
+
+
+def init_command(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder to make; it must not exist, or be empty.", show_default=False)
+    ],
+) -> None:
+    """Write a commented starter plan with small tables; it runs as it is.
+
+    Example: poundlock init my-plan && poundlock run my-plan/plan.yaml --out my-plan/report
+    """
+    from poundlock.desk import plan_schema_text
+    from poundlock.starter import write_starter
+
+    try:
+        plan = write_starter(folder, plan_schema_text())
+    except OSError as error:
+        said = f"{error.filename or folder}: {error.strerror}" if error.strerror else str(error)
+        refuse(f"{said}. Cure: name a folder that does not exist yet, in a place where you may write.")
+    console = Console(highlight=False)
+    console.print(Text(f"Starter plan: {plan}"), soft_wrap=True)
+    console.print(Text(f"Try: poundlock run {plan} --out {folder / 'report'}"), soft_wrap=True)
+
+
+def schema_command(
+    of: Annotated[Literal["plan", "system"], typer.Argument(metavar="[plan|system]", help="Which files.")] = "plan",
+) -> None:
+    """Print the JSON Schema of plan files, or of system files, for editors and for programs that write them."""
+    from poundlock.desk import plan_schema_text, system_schema_text
+
+    sys.stdout.write(plan_schema_text() if of == "plan" else system_schema_text())
+
+
+def _checked(plan: Path, json: bool = False) -> CheckedPlan:
+    from poundlock.desk import check
+
+    try:
+        return check(plan)
+    except ProblemsFound as found:
+        refuse_problems(found, plan, json)
+
+
+def _print_verdict(a: Assessment) -> None:
+    from poundlock.figures.report import MARKS, cautions, interval, number
+
+    console = console_of_results()
+    system = a.plan.system
+    console.print(Text.assemble("\n", (a.plan.title, "bold"), "\n", a.plan.question))
+    console.print(Text(f"{system.origin.capitalize()} system: {system.note}", style="dim"))
+    table = Table(show_header=True, header_style="dim", box=None, padding=(0, 1, 0, 0), expand=True)
+    table.add_column("Asked", ratio=5)
+    table.add_column("Number", justify="right", no_wrap=True)
+    table.add_column("Interval", justify="right", ratio=3)
+    table.add_column("Limit", ratio=3)
+    table.add_column("Finding", no_wrap=True)
+    table.add_column("What would change it", ratio=6)
+    for f in a.verdict.findings:
+        finding = Text(f"{MARKS[f.kind]} {f.kind}", style=COLOURS[f.kind])
+        change = f.would_change if f.kind == "pass" else f"{f.why}; changed by: {f.would_change}"
+        table.add_row(
+            f.asks,
+            number(f.evidence),
+            interval(f.evidence),
+            f.limit,
+            finding,
+            Text(change, style="dim"),
+        )
+    for question, reason in a.verdict.absent:
+        table.add_row(question, "–", "–", "–", Text("not asked", style="dim"), Text(reason, style="dim"))
+    console.print(table)
+    colour = COLOURS[a.verdict.worst]
+    console.print(Text.assemble(("\nVerdict: ", "bold"), (a.verdict.worst, colour), f". {a.verdict.sentence}"))
+    for caution in cautions(a):
+        console.print(Text(f"Note: {caution}", style="dim"))
