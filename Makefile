@@ -1,7 +1,7 @@
 # make demo   the two examples: a verdict each on the screen, and their reports
 # make test   every test
 # make check  lint, types, floors, schema
-# make bench  benchmarks          make docs   the documentation
+# make bench  benchmarks (HUGE=1: the largest too)          make docs   the documentation
 SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
@@ -36,7 +36,7 @@ check: .venv/.installed-dev
 	$(BIN)/lint-imports
 
 bench: .venv/.installed-dev
-	$(BIN)/python benchmarks/contagion.py
+	$(BIN)/python benchmarks/contagion.py $(if $(HUGE),--huge)
 
 docs: .venv/.installed-dev
 	$(BIN)/python -m sphinx -W --keep-going -b html docs build/docs

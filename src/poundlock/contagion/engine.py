@@ -210,7 +210,7 @@ def _scenarios(made: Model, losses: Any, outages: Any, runs: Any) -> tuple[Float
 
 def _finite(name: str, values: Any) -> Floats:
     found = np.ascontiguousarray(np.atleast_2d(np.asarray(values, dtype=np.float64)))
-    if not np.isfinite(found).all():
+    if not np.isfinite(found.sum()) and not np.isfinite(found).all():  # a sum of finite numbers may overflow
         where = np.argwhere(~np.isfinite(found))[0]
         raise ValueError(f"{name}[{where[0]}, {where[1]}] is {found[tuple(where)]}; expected finite numbers")
     return found
@@ -234,35 +234,41 @@ def _solve(
     count, n, groups = len(direct), len(made.system), len(made.groups)
     outage = stopped @ made.system.dependences.daily_margin.T if made.system.dependences and len(stopped) else EMPTY
     hit = direct + outage if len(outage) else direct
-    equity, lost = np.empty((count, n)), np.empty((count, n * groups))
+    markets = made.markets
+    shapes = [(count, n), (count, n * groups)] + ([(count, n), (count, n)] if markets else [])
+    equity, lost, *traded = _arrays(shapes)
     due = np.zeros((count, len(made.promises.kind)))
     sweeps, gap = np.zeros(count, dtype=np.int64), np.zeros(count)
     order = np.argsort(hit.sum(axis=1), kind="stable")  # scenarios of like severity end together
-    width = COUNT if made.markets is not None else block_width(count)
-    markets, trade = made.markets, None
+    found = (equity, lost, due, sweeps, gap)
+    where = (made.initial, hit, stopped)
+    trade = None
     if markets is None:
+        width = block_width(count)
 
         def work(thread: int, of: int) -> None:
             block = new_block(n, groups, len(made.promises.kind), width)
-            where = (made.network, made.promises, made.initial, hit, stopped, order, settings, block, thread, of)
-            solve_blocks(*where, equity, lost, due, sweeps, gap)
+            solve_blocks(made.network, made.promises, *where, order, settings, block, thread, of, *found)
     else:
-        assets = len(markets.depth)
-        trade = Trade(
-            np.zeros((count, n)),
-            np.zeros((count, n)),
-            np.ones((count, assets)),
-            np.zeros(count),
-            np.zeros(count, dtype=np.int64),
-        )
+        width, assets = COUNT, len(markets.depth)
+        price_loss, short = traded
+        trade = Trade(price_loss, short, np.ones((count, assets)), np.zeros(count), np.zeros(count, dtype=np.int64))
 
         def work(thread: int, of: int) -> None:
             block, trading = new_block(n, groups, len(made.promises.kind), width), new_trading(n, assets, width)
-            where = (made.network, made.promises, markets, made.initial, hit, stopped, withdrawn, order, settings)
-            trade_blocks(*where, block, trading, thread, of, equity, lost, due, sweeps, gap, *trade)
+            asked = (*where, withdrawn, order, settings, block, trading, thread, of)
+            trade_blocks(made.network, made.promises, markets, *asked, *found, *trade)
 
     share_out(work, count, width, threads)
     return Propagation(made, equity, lost, due, direct, outage, stopped, trade, sweeps, gap, settings.tolerance)
+
+
+def _arrays(shapes: list[tuple[int, int]]) -> list[Floats]:
+    """Arrays of these shapes in one piece of memory: the system clears large pieces page by page when they are first touched,
+    and hands a piece back as a whole to who asks for as much again."""
+    ends = np.cumsum([rows * columns for rows, columns in shapes])
+    whole = np.empty(ends[-1])
+    return [part.reshape(shape) for part, shape in zip(np.split(whole, ends[:-1]), shapes, strict=True)]
 
 
 def _least(made: Model, direct: Floats, stopped: Floats, settings: Settings, threads: int | None) -> Propagation:

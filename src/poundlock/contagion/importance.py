@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,9 +31,7 @@ class Importance:
     """importance: (n,), share of the others' equity lost when j alone loses all its equity, 0 to 1.
     loss_to_others: (n,), the same in money. vulnerability: (n,), mean share of i's own equity lost over the failures of
     all others, 0 to 1. counted: (n,), institutions that are failed and whose losses count; nought for the others.
-    converged: every propagation reached its tolerance; rounds, gap: the worst of them. amplification: spectral radius of
-    (1 - recovery) X_ij / E_i, above one where linear DebtRank lets almost any loss grow until institutions fail (Bardoscia,
-    Battiston, Caccioli and Caldarelli 2017, Nature Communications 8:14416). model: what was failed.
+    converged: every propagation reached its tolerance; rounds, gap: the worst of them. model: what was failed.
     """
 
     importance: Floats
@@ -41,10 +40,15 @@ class Importance:
     counted: NDArray[np.bool_]
     converged: bool
     valuation: str
-    amplification: float
     rounds: int
     gap: float
     model: Model
+
+    @cached_property
+    def amplification(self) -> float:
+        """Spectral radius of (1 - recovery) X_ij / E_i: above one, linear DebtRank lets almost any loss grow until institutions
+        fail (Bardoscia, Battiston, Caccioli and Caldarelli 2017, Nature Communications 8:14416)."""
+        return amplification(self.model)
 
     def __repr__(self) -> str:
         from poundlock.contagion.wording import ranking
@@ -118,7 +122,6 @@ def importance(
         members,
         converged,
         made.mechanism.name,
-        amplification(made),
         int(rounds.max(initial=0)),
         float(gap.max(initial=0.0)),
         made,

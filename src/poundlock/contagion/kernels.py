@@ -36,6 +36,7 @@ from poundlock.contagion.valuation import (
 )
 
 PLAIN, KEEP, MEASURE = 0, 1, 2
+SLOW = 0.5  # pace from which on an extrapolation is worth the sweeps that it takes to measure
 CROWD = 4  # one in so many that move is a crowd
 CYCLE = 6  # sweeps from one extrapolation to the next; the last two are kept and measured
 
@@ -237,14 +238,26 @@ def _close(marks, rounds, tolerance):
 
 
 @inner
+def _slow(marks):
+    """Mark the lanes that come down slowly enough for a jump to be worth it. Whether any did; a lane's ratio of rises is never
+    above its pace, so where none did nothing need be measured."""
+    any_lane = False
+    for lane in range(marks.shape[1]):
+        slow = marks[OPEN, lane] == 1.0 and marks[PACE, lane] >= SLOW
+        marks[STEP, lane] = 1.0 if slow else 0.0
+        any_lane |= slow
+    return any_lane
+
+
+@inner
 def _extrapolate(told_starts, told, lost, rise, marks, todo, groups):
     """Add to every slot of a lane what is at least still to come; those lanes then need a new pace."""
     width = marks.shape[1]
     wanted = False
     for lane in range(width):
-        ratio = marks[LOWEST, lane] * (1.0 - 1e-9)
+        ratio, slow = marks[LOWEST, lane] * (1.0 - 1e-9), marks[STEP, lane] == 1.0
         marks[STEP, lane] = 0.0
-        if marks[OPEN, lane] == 1.0 and 0.0 < ratio < 1.0:
+        if slow and marks[OPEN, lane] == 1.0 and SLOW <= ratio < 1.0:
             marks[STEP, lane] = min(ratio / (1.0 - ratio), marks[ROOM, lane])
             marks[BEFORE, lane] = 0.0
             wanted |= marks[STEP, lane] > 0.0
@@ -276,9 +289,13 @@ def settle(network, promises, block, settings):
     """Sweep until every open lane has met the tolerance or the bound on rounds. Lanes that end are closed."""
     marks, groups = block.marks, len(network.code)
     whole = settings.rising and in_lanes(network.code, promises.kind, block.base)
-    tell = True
+    tell, worth = True, False
     for sweep in range(settings.max_rounds):
         kind = max(PLAIN, sweep % CYCLE - (CYCLE - 3)) if settings.extrapolate else PLAIN
+        if kind == KEEP:
+            worth = _slow(marks)
+        if not worth:
+            kind = PLAIN
         for lane in range(marks.shape[1]):
             marks[BIGGEST, lane], marks[LOWEST, lane], marks[ROOM, lane] = 0.0, np.inf, np.inf
         if whole:
