@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import edit
+from conftest import EXAMPLES, ROOT, edit
 
 
 def poundlock(*arguments: object, cwd: Path, **options) -> subprocess.CompletedProcess[str]:
@@ -132,7 +132,7 @@ def test_an_out_that_is_a_file_is_refused_before_work(quick: Path):
 
 def test_help_and_version(tmp_path: Path):
     overview = poundlock("--help", cwd=tmp_path, env=os.environ | {"COLUMNS": "100"}).stdout
-    for word in ("run", "check", "init", "schema", "Exit status"):
+    for word in ("run", "check", "contagion", "init", "schema", "Exit status"):
         assert word in overview
     for command in ("run", "check", "init"):
         assert "Example:" in poundlock(command, "--help", cwd=tmp_path).stdout
@@ -144,3 +144,54 @@ def test_words_in_brackets_are_printed_not_styled(quick: Path):
     done = poundlock("run", "plan.yaml", cwd=quick)
     assert done.returncode == 0, done.stderr
     assert "A plan [/] with [bold]brackets[/bold]" in done.stdout
+
+
+def test_contagion_prints_who_lost_what(tmp_path: Path):
+    system = EXAMPLES / "contagion" / "system.yaml"
+    done = poundlock(
+        "contagion", system, "--shock", "platform-a=25%", "--outage", "clearer-1=5", "--out", "out", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Synthetic system" in done.stdout
+    assert re.search(r"Platform A \(made up\) +64 +64 .*failed +shock 64", done.stdout)
+    assert "converged" in done.stdout
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        "contagion.svg",
+        "institutions.csv",
+        "result.json",
+        "scenarios.csv",
+    ]
+    assert "Written: out/contagion.svg" in done.stdout + done.stderr
+
+
+def test_contagion_ranks_without_a_shock_and_json_stands_alone(tmp_path: Path):
+    system = EXAMPLES / "contagion" / "system.yaml"
+    done = poundlock("contagion", system, "--json", cwd=tmp_path)
+    plain = json.loads(done.stdout)
+    assert plain["ranking"]["converged"] is True
+    assert len(plain["institutions"]) == 10
+    shown = poundlock("contagion", system, cwd=tmp_path)
+    assert "Importance by default-costs" in shown.stdout
+
+
+def test_contagion_of_scenarios(tmp_path: Path):
+    folder = EXAMPLES / "contagion"
+    done = poundlock("contagion", folder / "system.yaml", "--scenarios", folder / "scenarios.csv", cwd=tmp_path)
+    assert "all of it" in done.stdout
+    assert "5 scenarios, 10 institutions" in done.stdout
+
+
+def test_contagion_tells_every_problem_and_writes_nothing(tmp_path: Path):
+    system = EXAMPLES / "contagion" / "system.yaml"
+    done = poundlock("contagion", system, "--shock", "nobody", "--run", "bank-1", "--out", "out", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "2 problems" in done.stderr
+    assert not (tmp_path / "out").exists()
+    json_form = poundlock("contagion", system, "--shock", "nobody", "--json", cwd=tmp_path)
+    assert json.loads(json_form.stdout)["ok"] is False
+
+
+def test_schema_of_system_files(tmp_path: Path):
+    done = poundlock("schema", "system", cwd=tmp_path)
+    assert done.stdout == (ROOT / "schema" / "system.schema.json").read_text(encoding="utf-8"), "run `make schema`"

@@ -12,7 +12,7 @@ import pytest
 
 from conftest import EXAMPLES, ROOT, edit
 from poundlock import check, run
-from poundlock.desk import plan_schema_text
+from poundlock.desk import plan_schema_text, system_schema_text
 from poundlock.figures import result_json
 from poundlock.rollout.gate import WORST_FIRST
 
@@ -21,19 +21,22 @@ def test_the_published_schema_is_that_of_the_code():
     assert (ROOT / "schema" / "plan.schema.json").read_text(encoding="utf-8") == plan_schema_text(), "run `make schema`"
 
 
-@pytest.mark.parametrize("plan", sorted(EXAMPLES.glob("*/plan.yaml")), ids=lambda p: p.parent.name)
+FILES = sorted([*EXAMPLES.glob("*/plan.yaml"), *EXAMPLES.glob("*/system.yaml")])
+
+
+@pytest.mark.parametrize("plan", FILES, ids=lambda p: p.parent.name)
 def test_examples_name_their_schema_and_validate_against_it(plan: Path):
     import jsonschema
     from ruamel.yaml import YAML
 
     first = plan.read_text(encoding="utf-8").splitlines()[0]
     assert first.startswith("# yaml-language-server: $schema=")
-    assert (plan.parent / first.split("=")[1]).resolve() == ROOT / "schema" / "plan.schema.json"
+    assert (plan.parent / first.split("=")[1]).resolve() == ROOT / "schema" / f"{plan.stem}.schema.json"
     value = json.loads(json.dumps(YAML(typ="safe", pure=True).load(plan), default=str))
-    jsonschema.validate(value, json.loads(plan_schema_text()))
+    jsonschema.validate(value, json.loads(plan_schema_text() if plan.stem == "plan" else system_schema_text()))
 
 
-@pytest.mark.parametrize("example", ["zhejiang", "europe-2015"])
+@pytest.mark.parametrize("example", ["zhejiang", "europe-2015", "contagion"])
 def test_shipped_tables_are_those_that_the_script_makes(example: str, tmp_path: Path):
     subprocess.run([sys.executable, EXAMPLES / example / "prepare.py", tmp_path], check=True)
     made = sorted(tmp_path.iterdir())

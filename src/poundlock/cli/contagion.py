@@ -164,15 +164,18 @@ def _print(answer: SpreadAnswer) -> None:
 
 
 def _table(*columns: str) -> Table:
+    """First column of words that may wrap, then numbers."""
     table = Table(show_header=True, header_style="dim", box=None, padding=(0, 2, 0, 0))
     for number, name in enumerate(columns):
-        table.add_column(name, justify="left" if number == 0 else "right", no_wrap=number > 0)
+        table.add_column(
+            name, justify="left" if number == 0 else "right", no_wrap=number > 0, min_width=0 if number else 18
+        )
     return table
 
 
 def _ranking_table(answer: SpreadAnswer) -> Table:
-    found, unit = answer.ranking, answer.ranking.model.system.unit if answer.ranking else ""
-    table = _table("Institution", "Loss to others when it fails", f"in {unit}", "Own mean loss when another fails")
+    found = answer.ranking
+    table = _table("Institution", "Others lose", f"{found.model.system.unit if found else ''}", "Own mean loss")
     if found is None:
         return table
     ranked = np.flatnonzero(found.counted)
@@ -183,22 +186,18 @@ def _ranking_table(answer: SpreadAnswer) -> Table:
 
 
 def _institutions(outcome: Propagation) -> Table:
-    """Those that lost most, by channel."""
+    """Those that lost most, and through what."""
     system, lost = outcome.model.system, outcome.equity_lost[0]
-    parts = {name: part[0] for name, part in outcome.equity_lost_by_channel.items() if np.any(part[0] != 0.0)}
-    table = _table(
-        f"Institution ({system.unit})", "Equity", "lost", *(f"by {name}" for name in parts), "Value of claims", ""
-    )
+    parts = {name: part[0] for name, part in outcome.equity_lost_by_channel.items()}
+    table = _table("Institution", "Equity", "lost", "claims on it worth", "")
+    table.add_column(f"Through ({system.unit})", min_width=20)
     for i in np.argsort(-lost, kind="stable")[:SHOWN]:
         if lost[i] <= 0.0:
             break
         state = "failed" if outcome.default[0, i] else "illiquid" if outcome.illiquid[0, i] else ""
-        cells = [
-            f"{outcome.initial_equity[i]:,.6g}",
-            f"{lost[i]:,.6g}",
-            *(f"{part[i]:,.6g}" for part in parts.values()),
-        ]
-        table.add_row(system.names[i], *cells, f"{outcome.value[0, i]:.2%}", Text(state, style="red"))
+        through = ", ".join(f"{name} {part[i]:,.4g}" for name, part in parts.items() if part[i] != 0.0)
+        cells = [f"{outcome.initial_equity[i]:,.6g}", f"{lost[i]:,.6g}", f"{outcome.value[0, i]:.2%}"]
+        table.add_row(system.names[i], *cells, Text(state, style="red"), through)
     return table
 
 

@@ -13,7 +13,7 @@ from poundlock.contagion.compiled import door, inner
 from poundlock.contagion.flat import ALIVE, BEFORE, GAP, MOVED, ON_OWN_LOSS, OPEN, UNSETTLED
 from poundlock.contagion.kernels import find_equity, in_lanes, settle, share_lost, share_lost_lanes
 from poundlock.contagion.lanes import any_above, gather, load, most, store
-from poundlock.contagion.sales import rounds, unmet
+from poundlock.contagion.sales import ALL_OF_IT, rounds, unmet
 
 TILE = 64
 
@@ -92,7 +92,7 @@ def _start(network, promises, block, settings, start, end):
             promises.payer_starts[i] < promises.payer_starts[i + 1]
             or promises.payee_starts[i] < promises.payee_starts[i + 1]
         )
-        if bound:
+        if bound or not settings.rising:
             block.todo[i] = 1
         for lane in range(width):
             block.row[lane] = block.base[i, lane]
@@ -217,7 +217,8 @@ def trade_blocks(
 ):
     """As solve_blocks, with prices and funding. runs (s, n): share of runnable balances withdrawn from outside, or empty.
 
-    More outputs: price_loss, short (s, n): calls that could not be met; price (s, k); price_gap, price_rounds (s).
+    More outputs: price_loss, short (s, n): calls that could not be met; price (s, k); price_gap (infinite
+    where new calls were made last), price_rounds (s).
     """
     count, width = len(order), len(block.row)
     for first in range(thread * width, count, threads * width):
@@ -229,7 +230,8 @@ def trade_blocks(
         rounds(network, promises, markets, block, trading, initial, settings)
         for lane in range(lanes):
             s = order[first + lane]
-            price_gap[s], price_rounds[s] = trading.pace[MOVED, lane], trading.rounds[lane]
+            moved = trading.pace[MOVED, lane]
+            price_gap[s], price_rounds[s] = moved if moved < ALL_OF_IT else np.inf, trading.rounds[lane]
         for i in range(len(initial)):
             store(trading.selling, i, unmet(markets, trading, i))
         _write(trading.selling, order, first, lanes, short, 0, len(initial))

@@ -27,7 +27,7 @@ def own_valuation(valuation: str | Callable[[float, float, float, float], float]
     plain = getattr(valuation, "py_func", valuation)
     try:
         compiled = cfunc(OWN_SIGNATURE)(plain)
-    except NumbaError as error:
+    except (NumbaError, TypeError) as error:  # a TypeError says that it does not take four numbers
         first = str(error).strip().splitlines()[0]
         raise ValueError(
             f"the own valuation cannot be compiled: {first}; expected arithmetic on four numbers"

@@ -54,9 +54,13 @@ def read_system(
     index = index_of(tables["institutions"], "id", problems)
     pools = index_of(tables["pools"], "id", problems) if "pools" in tables else {}
     check_names(tables, index, pools, declared, problems)
-    check_balance(tables, index, declared, problems)
+    told = len(problems)
+    rules = _layer_rules(declared, tables, where, problems)
+    if len(problems) == told:  # else it is open which layers anybody owes
+        check_balance(tables, index, declared, problems)
     rebuilt: dict[str, Reconstruction] = {}
-    layers = _ruled(_layers(tables, index, rebuilt, problems), declared, tables, where, problems)
+    made = _layers(tables, index, rebuilt, problems)
+    layers = tuple(replace(layer, **rules.get(layer.name, {})) for layer in made)
     holdings = amounts_of(tables.get("holdings"), ("institution", "pool"), index, pools)
     system = _assemble(tables, layers, holdings, declared, index, problems)
     if len(problems) == before:
@@ -108,28 +112,23 @@ def _layers(
     return tuple(Layer(name, amounts, **details.get(name, {})) for name, amounts in given.items())
 
 
-def _ruled(
-    layers: tuple[Layer, ...],
-    declared: SystemFiles,
-    tables: dict[str, Table],
-    where: Where,
-    problems: list[Problem],
-) -> tuple[Layer, ...]:
-    """Layers with what the declaration says of them; a Problem for a rule of no layer, and for a second rule of one."""
+def _layer_rules(
+    declared: SystemFiles, tables: dict[str, Table], where: Where, problems: list[Problem]
+) -> dict[str, dict[str, Any]]:
+    """What the declaration says of each layer; a Problem for a rule of no layer, and for a second rule of one."""
     named = {str(name) for role in ("exposures", "totals") if role in tables for name in tables[role]["layer"]}
     rules: dict[str, dict[str, Any]] = {}
     for number, rule in enumerate(declared.layers):
         file, line = where("layers", number, "layer")
         if rule.layer not in named:
             known, cure = ", ".join(sorted(named)) or "none", "correct the name or remove the rule"
-            problems.append(
-                Problem(file, line, f"a rule for layer '{rule.layer}'", f"a layer of the tables: {known}", cure)
-            )
+            found, expected = f"a rule for layer '{rule.layer}'", f"a layer of the tables: {known}"
+            problems.append(Problem(file, line, found, expected, cure))
         if rule.layer in rules:
             found, expected = f"a second rule for layer '{rule.layer}'", "one rule for each layer"
             problems.append(Problem(file, line, found, expected, "keep one of the two"))
         rules[rule.layer] = {"kind": rule.kind, "rank": rule.rank, "valuation": rule.valuation}
-    return tuple(replace(layer, **rules.get(layer.name, {})) for layer in layers)
+    return rules
 
 
 def _told(mistake: Mistake, tables: dict[str, Table], declared: SystemFiles, where: Where) -> Problem:
