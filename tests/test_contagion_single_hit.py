@@ -1,4 +1,4 @@
-"""DebtRank with one hit each, against a plain reading of the paper's two equations."""
+"""DebtRank with one hit each, against a plain reading of the paper."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from poundlock.system import Guarantee, equity, network, synthetic_system, syste
 
 
 def by_the_paper(exposures, own, first):
-    """Battiston et al. 2012, eq. 1 and 2, with states as letters."""
+    """Battiston et al. 2012, Methods, with states as letters."""
     impact = np.minimum(1.0, np.divide(exposures, own[:, None], out=np.zeros_like(exposures), where=own[:, None] > 0))
     h, state = first.copy(), np.where(first > 0, "D", "U")
     while np.any(state == "D"):

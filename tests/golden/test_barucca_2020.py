@@ -1,10 +1,10 @@
-"""Barucca, P., Bardoscia, M., Caccioli, F., D'Errico, M., Visentin, G., Caldarelli, G. and Battiston, S. (2020), Network valuation in
-financial systems, Mathematical Finance 30(4), 1181-1204; Merton, R. C. (1974), On the pricing of corporate debt, Journal of
-Finance 29(2), 449-470.
+"""Barucca, P., Bardoscia, M., Caccioli, F., D'Errico, M., Visentin, G., Caldarelli, G. and Battiston, S. (2020),
+Network valuation in financial systems, Mathematical Finance 30(4), 1181-1204; Merton, R. C. (1974), On the pricing of
+corporate debt, Journal of Finance 29(2), 449-470.
 
-Before maturity a claim is worth 1 - (1 - R) PD. External assets a end at a exp(s Z - s^2 / 2), s the volatility times the root of
-the years, Z standard normal. The debtor fails if what they lose exceeds its equity E now: exp(s Z - s^2 / 2) < 1 - E / a,
-so PD = N((log(1 - E / a) + s^2 / 2) / s). Numbers derived here; the normal distribution is scipy's.
+Before maturity a claim is worth 1 - (1 - R) PD. External assets a end at a exp(s Z - s^2 / 2), s the volatility times
+the root of the years, Z standard normal. The debtor fails if what they lose exceeds its equity E now: exp(s Z - s^2 /
+2) < 1 - E / a, so PD = N((log(1 - E / a) + s^2 / 2) / s). Numbers derived here; the normal distribution is scipy's.
 """
 
 from __future__ import annotations
@@ -39,8 +39,9 @@ def equity_of_creditor(losses, volatility, days=365.0, recovery=0.0):
 @pytest.mark.parametrize(("losses", "years"), [(0.0, 1.0), (5.0, 1.0), (5.0, 0.25), (12.0, 1.0)])
 def test_a_claim_on_a_debtor_with_known_equity(losses, years):
     """No loss, a year, volatility 0.2: 1 - E / a = 4/5, PD = N((log 0.8 + 0.02) / 0.2) = N(-1.0157) = 0.1549, so 0 has
-    5 + 10 (1 - 0.1549) = 13.451, less than its 15 at face value. Loss 5: 1 - 5/45 = 8/9, PD = N(-0.4889). In a quarter of the
-    time s = 0.1: N((log(8/9) + 0.005) / 0.1). Loss 12: equity -2 of 38, 1 + 2/38 = 20/19, PD = N(0.3565), not one."""
+    5 + 10 (1 - 0.1549) = 13.451, less than its 15 at face value. Loss 5: 1 - 5/45 = 8/9, PD = N(-0.4889). In a quarter
+    of the time s = 0.1: N((log(8/9) + 0.005) / 0.1). Loss 12: equity -2 of 38, 1 + 2/38 = 20/19, PD = N(0.3565), not
+    one."""
     s, left = 0.2 * sqrt(years), (50.0 - losses - (10.0 - losses)) / (50.0 - losses)
     chance = norm.cdf((log(left) + s * s / 2) / s)
     found = equity_of_creditor(losses, 0.2, days=365.0 * years)
@@ -62,10 +63,11 @@ def test_without_volatility_it_is_default_only():
 
 
 def test_two_banks_with_claims_on_each_other_at_a_fixed_point_made_on_paper():
-    """Choose PD = N(-1): with s = 0.2 and a = 100 that is log(1 - E / 100) = -0.2 - 0.02, E = 100 (1 - exp(-0.22)) = 19.748. Each holds
-    10 on the other with recovery 1/4, so E = 100 - b - 7.5 N(-1): b = 100 exp(-0.22) - 7.5 N(-1) = 79.06.
-    E -> 100 - b - 7.5 PD(E) has slope 7.5 n(-1) / (0.2 * 80.25) = 0.11 there and below 0.4 * 7.5 / (0.2 * 79) = 0.19 from there to
-    the start at E = 20.94, so this is the greatest solution."""
+    """Choose PD = N(-1): with s = 0.2 and a = 100 that is log(1 - E / 100) = -0.2 - 0.02, E = 100 (1 - exp(-0.22)) =
+    19.748. Each holds 10 on the other with recovery 1/4, so E = 100 - b - 7.5 N(-1): b = 100 exp(-0.22) - 7.5 N(-1) =
+    79.06.
+    E -> 100 - b - 7.5 PD(E) has slope 7.5 n(-1) / (0.2 * 80.25) = 0.11 there and below 0.4 * 7.5 / (0.2 * 79) = 0.19
+    from there to the start at E = 20.94, so this is the greatest solution."""
     outside = 100 * exp(-0.22) - 7.5 * norm.cdf(-1)
     found = propagate(
         np.array([[0.0, 10.0], [10.0, 0.0]]),

@@ -23,9 +23,9 @@ def matrix(n, **entries):
 
 
 def test_the_second_rank_gets_what_the_first_leaves():
-    """1 owes 0 four and outsiders four in the first rank, and 2 six in the second. With 11 left: 8 in full, then 3 of 6. With 8
-    left: 8 in full, then nothing. With 5 left: 5 of 8, nothing. Equity is 11, 8, 5 less 14. Of the ten owed inside, 7, 4 and
-    2.5 are paid."""
+    """1 owes 0 four and outsiders four in the first rank, and 2 six in the second. With 11 left: 8 in full, then 3 of
+    6. With 8 left: 8 in full, then nothing. With 5 left: 5 of 8, nothing. Equity is 11, 8, 5 less 14. Of the ten owed
+    inside, 7, 4 and 2.5 are paid."""
     layers = [Layer("senior", matrix(3, c0d1=4.0)), Layer("junior", matrix(3, c2d1=6.0), rank=2)]
     system = system_from_arrays(layers, [1.0, 20.0, 1.0], [0.0, 4.0, 0.0])
     found = clear(system, [[0.0, 9.0, 0.0], [0.0, 12.0, 0.0], [0.0, 15.0, 0.0]])
@@ -40,7 +40,8 @@ def test_junior_debts_on_a_cycle():
     p0 = max(0, c0 - 4 + p1) up to 6, p1 = max(0, c1 - 3 + p0) up to 5.
 
     c = (2, 6): p1 = 5 gives p0 = 3, which gives min(5, 6) = 5. Equity 2 + 5 - 10 = -3 and 6 + 3 - 8 = 1.
-    c = (2, 2): p1 = p0 - 1 and p0 = p1 - 2 have no solution above 0, so p0 = p1 = 0. Equity 2 - 10 = -8 and 2 - 8 = -6."""
+    c = (2, 2): p1 = p0 - 1 and p0 = p1 - 2 have no solution above 0, so p0 = p1 = 0. Equity 2 - 10 = -8 and 2 - 8 =
+    -6."""
     system = system_from_arrays([Layer("junior", matrix(2, c1d0=6.0, c0d1=5.0), rank=2)], [7.0, 6.0], [4.0, 3.0])
     for exact in (False, True):
         found = clear(system, [[5.0, 0.0], [5.0, 4.0]], exact=exact)
@@ -58,9 +59,10 @@ def test_cross_holdings_are_a_linear_system():
 
 
 def test_equity_is_lost_first_then_the_second_rank_then_the_first():
-    """The same 0 owes outsiders ten in the first rank and 2 ten in the second. It loses twelve: all its equity is gone, and 1's
-    half of it, d1 = 5, which 0 feels as 2. E0 = 10 - 12 - 2 = -4: 2 gets 6 of 10, its equity of 6 falls to 2.
-    It loses twenty: E0 = -12, 2 gets nothing and has 6 - 10 = -4, outsiders get 2 + 6 = 8 of 10. 1 loses no more: 15."""
+    """The same 0 owes outsiders ten in the first rank and 2 ten in the second. It loses twelve: all its equity is gone,
+    and 1's half of it, d1 = 5, which 0 feels as 2. E0 = 10 - 12 - 2 = -4: 2 gets 6 of 10, its equity of 6 falls to 2.
+    It loses twenty: E0 = -12, 2 gets nothing and has 6 - 10 = -4, outsiders get 2 + 6 = 8 of 10. 1 loses no more:
+    15."""
     found = clear(_group(), [[12.0, 0.0, 0.0], [20.0, 0.0, 0.0]])
     np.testing.assert_allclose(found.equity, [[-4, 15, 2], [-12, 15, -4]], atol=1e-10)
     np.testing.assert_allclose(found.value_in("junior")[:, 0], [0.6, 0.0], atol=1e-10)

@@ -1,7 +1,9 @@
-"""Rogers, L. C. G. and Veraart, L. A. M. (2013), Failure and rescue in an interbank network, Management Science 59(4), 882-898.
+"""Rogers, L. C. G. and Veraart, L. A. M. (2013), Failure and rescue in an interbank network, Management Science 59(4),
+882-898.
 
-A bank that cannot pay in full realises alpha of its external assets and beta of what it recovers from others (their definition of
-a clearing vector). Numbers are derived in each docstring, but for the last two tests: there they are printed by software.
+A bank that cannot pay in full realises alpha of its external assets and beta of what it recovers from others (their
+definition of a clearing vector). Numbers are derived in each docstring, but for the last two tests: there they are
+printed by software.
 """
 
 from __future__ import annotations
@@ -13,8 +15,10 @@ from poundlock.contagion import clear
 
 
 def test_two_banks_that_either_both_pay_or_both_fail():
-    """Both owe each other 6 and outsiders 3, and have 4 outside: assets 10, debts 9. If both pay in full, both can: V = 1, E = 1.
-    If both fail at alpha = beta = 1/2, each pays 2 + 3 V = 9 V: V = 1/3, and with it E = 4 + 2 - 9 = -3 < 0, so they do fail.
+    """Both owe each other 6 and outsiders 3, and have 4 outside: assets 10, debts 9. If both pay in full, both can: V =
+    1, E = 1.
+    If both fail at alpha = beta = 1/2, each pays 2 + 3 V = 9 V: V = 1/3, and with it E = 4 + 2 - 9 = -3 < 0, so they do
+    fail.
     One alone: it would have 2 + 3 = 5 of 9 to pay, the other 4 + 10/3 < 9, which fails too. So there are two clearing
     vectors. Without costs the second is none: 4 + 6 V = 9 V gives V = 4/3 > 1."""
     exposures = np.array([[0.0, 6.0], [6.0, 0.0]])
@@ -68,7 +72,8 @@ def test_example_of_systemicrisk_without_costs(exact):
     """R package systemicrisk 0.4.2 (Gandy and Veraart), help page of default_clearing, first example, x = 0.5:
     payments 1.473214, 1.419643, 1.500000.
 
-    By hand: 3 pays all of 3/2, so p1 = 1/2 + p2 / 3 + 1/2 and p2 = 5/8 + p1 / 5 + 1/2, hence p1 = 165/112, p2 = 159/112."""
+    By hand: 3 pays all of 3/2, so p1 = 1/2 + p2 / 3 + 1/2 and p2 = 5/8 + p1 / 5 + 1/2, hence p1 = 165/112, p2 =
+    159/112."""
     found = clear(SYSTEMICRISK["exposures"], np.zeros(3), exact=exact, **_balance())
     np.testing.assert_allclose(found.value[0] * OWED, [1.473214, 1.419643, 1.500000], atol=5e-7)
     np.testing.assert_allclose(found.value[0] * OWED, [165 / 112, 159 / 112, 3 / 2], atol=1e-11)
@@ -77,7 +82,8 @@ def test_example_of_systemicrisk_without_costs(exact):
 
 @pytest.mark.parametrize("exact", [False, True])
 def test_example_of_systemicrisk_with_costs(exact):
-    """The same help page, second example, alpha = 0.5, beta = 0.7: payments 0.5020200, 0.5147049, 0.5653806; all fail."""
+    """The same help page, second example, alpha = 0.5, beta = 0.7: payments 0.5020200, 0.5147049, 0.5653806; all
+    fail."""
     found = clear(SYSTEMICRISK["exposures"], np.zeros(3), alpha=0.5, beta=0.7, exact=exact, **_balance())
     np.testing.assert_allclose(found.value[0] * OWED, [0.5020200, 0.5147049, 0.5653806], atol=5e-8)
     assert found.default.all()

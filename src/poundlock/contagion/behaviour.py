@@ -13,11 +13,12 @@ class FireSales:
     rule: 'threshold', sell only above the leverage limit, and just enough to return to the buffer (Cont and Schaanning 2017,
     Norges Bank Working Paper 2/2017, sec. 2); 'target', sell whenever leverage is above its first value, back to it
     (Greenwood, Landier and Thesmar 2015, Journal of Financial Economics 115(3), sec. 2); 'calls', sell for funding calls only.
+    Direct losses fall on other external assets and leave holdings at the first price.
     limit, buffer: total assets over equity, the same for all; None: each institution's own in the System.
     failed_sell: institutions with equity below zero sell all they have. realised: share of the fall in price during a round
     that the units sold in it bear: 0 sold at the old price, 1 at the new one, 1/2 in between (Cont and Schaanning).
     tolerance: rounds end when no price falls by more, as a share of the first price. max_rounds: bound on rounds; with 1 the
-    sales follow from the first losses only, as in Greenwood, Landier and Thesmar.
+    sales follow from the first losses only, as in Greenwood, Landier and Thesmar, and the result is marked as not converged.
     """
 
     rule: Literal["threshold", "target", "calls"] = "threshold"
@@ -47,7 +48,8 @@ class Funding:
     withdrawn: share of its short-term lending (maturity_days of the exposures at most horizon_days) that a lender under
     stress does not roll over (Gai, Haldane and Kapadia 2011, Journal of Monetary Economics 58(5), sec. 2). run: share of
     runnable balances that customers withdraw from an institution under stress. margin: share of the loss on marketable assets
-    that lenders call in cash. Calls are met from safe assets first, then from sales; what is withdrawn is paid out when claims
+    that lenders call in cash. Calls are met from safe assets first, then from sales, not from what the institution calls in
+    turn; what is withdrawn is paid out when claims
     are settled, so that nobody gets out ahead of the others.
     """
 

@@ -39,7 +39,7 @@ class Propagation:
     equity: (s, n), may be negative. lost: (s, n * groups), share of the amount at risk on each slot of `model` that is lost.
     due: (s, c), owed under promises. direct_loss, outage_loss: (s, n), by the shock, negative for a gain, and by outages of
     providers (empty where there are none). stopped: (s, n), days of outage. trade: prices and funding, None where nobody sells
-    or withdraws. rounds, gap: (s,), sweeps done, and what is still to come in any V at the pace of the last of them.
+    or withdraws. rounds, gap: (s,), sweeps done (in place, so their number depends on the numbering of institutions), and what is still to come in any V at the pace of the last of them.
     tolerance: that `gap` was held against. least: the same from below, where a bracket was asked for.
     """
 
@@ -81,7 +81,9 @@ class Propagation:
 
     @property
     def value(self) -> Floats:
-        """Share of all claims on j inside the system that creditors can count on; for clearing the paid share. (s, n)."""
+        """Share of all claims on j inside the system that creditors can count on; for clearing the paid share. (s, n).
+
+        Of an institution that owes nothing inside it is what a claim would be worth; claims under promises are not counted."""
         groups = [g for g, group in enumerate(self.model.groups) if group.channel == "credit"]
         n, count = len(self.initial_equity), len(self.model.groups)
         slots = np.arange(n)[:, None] * count + np.array(groups)

@@ -5,20 +5,28 @@
 from __future__ import annotations
 
 from poundlock.contagion.compiled import inner
-from poundlock.contagion.flat import ON_CLAIMS, ON_SHORTFALL, OPEN, UNSETTLED
+from poundlock.contagion.flat import BIGGEST, ON_CLAIMS, ON_SHORTFALL, OPEN, UNSETTLED
 from poundlock.contagion.valuation import CLEARING, clearing, default_costs
 
 
 @inner
-def _called(promises, c, block, loss):
-    """What promise c owes on this loss goes into block.due in the open lanes; the payer is visited again if that changed."""
+def _called(promises, c, block, loss, owed_besides):
+    """What promise c owes on this loss goes into block.due in the open lanes; the payer is visited again if that changed.
+
+    owed_besides: other obligations of the payer. A change is a move like that of a share lost, relative to all that the payer
+    owes: the payer may have been visited already, so that nothing else would keep the lane from ending.
+    """
     share, deductible, limit = promises.share[c], promises.deductible[c], promises.limit[c]
-    changed = 0
+    marks, changed = block.marks, 0
     for lane in range(len(loss)):
         owed = min(limit, share * max(0.0, loss[lane] - deductible))
-        change = (owed - block.due[c, lane]) * block.marks[OPEN, lane]
-        block.due[c, lane] += change
-        changed |= change != 0.0
+        before = block.due[c, lane]
+        after = owed if marks[OPEN, lane] == 1.0 else before
+        block.due[c, lane] = after
+        if after != before:
+            changed = 1
+            moved = abs(after - before) / (owed_besides + max(after, before))
+            marks[BIGGEST, lane] = max(marks[BIGGEST, lane], moved)
     if changed > 0:
         block.todo[promises.payer[c]] = 1
 
@@ -36,13 +44,13 @@ def promised(network, promises, i, block, row):
             for k in range(promises.cover_starts[c], promises.cover_starts[c + 1]):
                 for lane in range(width):
                     covered[lane] += promises.cover_amount[k] * block.lost[promises.cover_slot[k], lane]
-            _called(promises, c, block, covered)
+            _called(promises, c, block, covered, network.owed[promises.payer[c]])
         elif kind == ON_SHORTFALL:
             if not copied:  # before any support: each covers its own part of what was missing at first
                 for lane in range(width):
                     shortfall[lane] = -row[lane]
                 copied = True
-            _called(promises, c, block, shortfall)
+            _called(promises, c, block, shortfall, network.owed[promises.payer[c]])
         for lane in range(width):
             kept = block.due[c, lane] * (1.0 - block.lost[paid_by, lane])
             row[lane] += kept - block.due[c, lane] if kind == UNSETTLED else kept

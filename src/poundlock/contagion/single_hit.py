@@ -21,7 +21,7 @@ def single_hit(model: Model, losses: Floats, *, threads: int | None = None) -> P
 
     h: loss of i relative to its initial equity, from the shock at first, gains as nought. model: claims alone, one group.
     losses: (s, n), money. An institution without equity has nothing to lose and passes nothing on. `value` of a claim on j is
-    1 - h_j as it was passed on. Source: Scientific Reports 2:541, eq. 1 and 2.
+    1 - h_j as it was passed on. Source: Scientific Reports 2:541, Methods.
     Raises ValueError where layers bring valuations, stakes, guarantees or markets of their own.
     """
     if (

@@ -89,7 +89,8 @@ def exponential_debtrank(equity: float, initial_equity: float, inverse: float, e
 @inlined
 def merton(equity: float, external_assets: float, deviation: float) -> float:
     """Merton 1974, Journal of Finance 29(2); Barucca et al. 2020, eq. 16a: chance that external assets, lognormal with mean
-    one, fall by more than the equity before maturity. deviation: volatility times the root of the years."""
+    one, fall by more than the equity before maturity. It is above nought without any shock: what comes of a shock is a
+    difference of two results. deviation: volatility times the root of the years."""
     if equity >= external_assets and equity >= 0.0:
         return 0.0
     if external_assets <= 0.0 or deviation <= 0.0:

@@ -21,7 +21,8 @@ VALUATIONS: Final[tuple[str, ...]] = get_args(Valuation)
 class Layer:
     """One kind of exposure. amounts[i, j]: what institution i may lose on j; an asset of i, a liability of j; >= 0.
 
-    kind: 'debt', or 'stake': equity of j that i holds, at book value, which j does not owe to anyone. rank: seniority of
+    kind: 'debt', or 'stake': equity of j that i holds, at book value, which j does not owe to anyone; it loses value as the
+    equity falls, and gains nothing above its book value. rank: seniority of
     the debts, 1 is paid first. valuation: name of the valuation function of this layer, or None for the one of the call.
     recovery: (n, n), share of a claim that is recovered when the debtor fails, where known, in valuations that do not find
     it themselves; NaN or no entry: unknown. maturity_days: (n, n), days until a claim falls due, where known.
@@ -43,7 +44,8 @@ class AssetClass:
     region, sector: which factors move it. default_probability, loss_given_default, correlation: parameters of the
     Vasicek loss over one year, fractions. net_margin: yearly interest less funding and fees, fraction of the amount,
     earned before losses. depth: sales, in money at the first price, that take the whole price away (linear) or leave 1 / e of
-    it (exponential); None where there is no market, so that nobody can sell. floor: lowest price, as a share of the first.
+    it (exponential); None where there is no market, so that nobody can sell. floor: price, as a share of the first, below which
+    it does not fall, whatever is sold.
     """
 
     id: str
