@@ -99,38 +99,40 @@ def debtrank_rows(table: Table, n: int, runs: int = 7, *, share: float = 1.0) ->
         )
 
 
-def clearing_rows(table: Table, n: int = 1_000, scenarios: int = 1_000) -> None:
+def clearing_rows(table: Table) -> None:
     """Uniform losses; interbank claims a fifth and a half of the balance sheet, few and most institutions failing."""
     for label, multiple, equity_share, most in (
         ("light interbank", 4.0, 0.06, 0.12),
         ("heavy interbank", 1.0, 0.04, 0.10),
         ("heavy, nearly all fail", 1.0, 0.03, 0.35),
     ):
-        system = synthetic_system(n, 10, seed=1, equity_share=equity_share, external_multiple=multiple)
-        losses = np.random.default_rng(0).uniform(0.0, most, (scenarios, n)) * system.external_assets
-        exposures, initial = network(system), equity(system)
-        owed = obligations(system) + system.external_liabilities
-        for kind, costs in (("clearing", (1.0, 1.0)), ("costs", (0.7, 0.8))):
-            made = prepare(
-                system, valuation="clearing" if kind == "clearing" else "default-costs", alpha=costs[0], beta=costs[1]
-            )
-            found = propagate(made, losses, tolerance=TOLERANCE)
-            name = "clearing" if kind == "clearing" else "default costs"
+        system = synthetic_system(1_000, 10, seed=1, equity_share=equity_share, external_multiple=multiple)
+        losses = np.random.default_rng(0).uniform(0.0, most, (1_000, 1_000)) * system.external_assets
+        clearing_row(table, "clearing", label, system, losses)
+        clearing_row(table, "default costs", label, system, losses, alpha=0.7, beta=0.8)
 
-            def theirs(block: int, kind: str = kind, costs: tuple[float, float] = costs) -> object:
-                here = {"block": block, "tolerance": TOLERANCE, "costs": costs, "external": system.external_assets}
-                return iterate(exposures, initial, owed, losses, kind, **here)
 
-            np.testing.assert_allclose(found.equity, theirs(64)[0], atol=1e-6)
-            label_and_share = f"{label}, {found.default.mean():.0%} fail"
-            table.row(
-                f"{name}, {scenarios:,} on {n:,}, {label_and_share}",
-                lambda made=made: propagate(made, losses, tolerance=TOLERANCE),
-                theirs,
-                made.network,
-                scenarios,
-                float(found.rounds.mean()),
-            )
+def clearing_row(
+    table: Table, name: str, label: str, system: System, losses: np.ndarray, alpha: float = 1.0, beta: float = 1.0
+) -> None:
+    """The same scenarios by both, held against each other first."""
+    made = prepare(system, valuation="clearing" if name == "clearing" else "default-costs", alpha=alpha, beta=beta)
+    given = (network(system), equity(system), obligations(system) + system.external_liabilities, losses)
+    costs = {"tolerance": TOLERANCE, "costs": (alpha, beta), "external": system.external_assets}
+
+    def theirs(block: int) -> tuple[np.ndarray, float]:
+        return iterate(*given, "clearing" if name == "clearing" else "costs", block=block, **costs)
+
+    found = propagate(made, losses, tolerance=TOLERANCE)
+    np.testing.assert_allclose(found.equity, theirs(64)[0], atol=1e-6)
+    table.row(
+        f"{name}, {losses.shape[0]:,} on {losses.shape[1]:,}, {label}, {found.default.mean():.0%} fail",
+        lambda: propagate(made, losses, tolerance=TOLERANCE),
+        theirs,
+        made.network,
+        len(losses),
+        float(found.rounds.mean()),
+    )
 
 
 def every_channel(n: int = 1_000, assets: int = 20) -> System:

@@ -133,3 +133,52 @@ def test_cover_of_claims_in_several_layers():
     found = clear(s, [0.0, 1.0, 0.0])  # 1 pays 4 of 4 and 2 of 6
     assert found.due[0, 0] == pytest.approx(4.0)
     assert found.equity[0, 0] == pytest.approx(15.0)
+
+
+def stopped(**options):
+    """0 depends on 1: each day without it costs 2 and leaves 4 unsettled."""
+    services = Dependences(csr_array(matrix(3, x01=2.0)), csr_array(matrix(3, x01=4.0)))
+    return system_from_arrays(np.zeros((3, 3)), [10.0, 3.0, 50.0], [8.0, 3.0, 0.0], dependences=services, **options)
+
+
+def test_insurance_of_own_losses_does_not_cover_outages():
+    s = stopped(guarantees=(Guarantee(2, 0, "own-loss", deductible=0.5),))
+    found = clear(s, [1.5, 0.0, 0.0], outages=[0.0, 1.0, 0.0])
+    np.testing.assert_allclose(found.loss_by_channel["guarantees"][0], [-1.0, 0.0, 1.0])
+
+
+def test_support_covers_unsettled_payments_that_are_lost():
+    """1 has 3 + 4 for 3 + 4 after losing 3.5: one half. 0 has 2, loses 2 to the outage and 4 / 2 unsettled: 2 are missing."""
+    s = stopped(guarantees=(Guarantee(2, 0, "shortfall"),))
+    found = clear(s, [0.0, 3.5, 0.0], outages=[0.0, 1.0, 0.0])
+    np.testing.assert_allclose(found.loss_by_channel["settlement"][0], [2.0, 0.0, 0.0])
+    np.testing.assert_allclose(found.loss_by_channel["guarantees"][0], [-2.0, 0.0, 2.0])
+    assert not found.default[0, 0], "made whole is not failed"
+
+
+def test_support_is_for_what_is_missing_before_guarantees_of_its_own():
+    """0 owes 2 under its guarantee, with equity 1: it fails, since its supporter pays for other shortfalls only."""
+    promises = (Guarantee(0, 2, "own-loss"), Guarantee(1, 0, "shortfall"))
+    s = system_from_arrays(np.zeros((3, 3)), [5.0, 9.0, 5.0], [4.0, 0.0, 0.0], guarantees=promises)
+    found = clear(s, [0.0, 0.0, 2.0])
+    np.testing.assert_allclose(found.equity[0], [-1.0, 9.0, 3.0 + 2.0 * 5 / 6])
+
+
+def test_what_is_promised_ranks_among_debts_valued_in_any_way():
+    """A guarantee beside a layer that is cleared, in a system valued by DebtRank: 5 for debts of 8 and 2 promised."""
+    promises = (Guarantee(0, 2, "own-loss"),)
+    layers = [Layer("loans", csr_array(matrix(3, x10=8.0)), valuation="clearing")]
+    s = system_from_arrays(layers, [8.0, 0.0, 5.0], [0.0, 0.0, 0.0], guarantees=promises)
+    found = propagate(s, [3.0, 0.0, 2.0], valuation="linear-debtrank")
+    assert found.value_in("loans")[0, 0] == pytest.approx(0.5)
+
+
+def test_support_in_full_makes_whole_whatever_the_rounding():
+    for missing in (0.1, 0.3, 1.7, 1 / 3):
+        for owed in (5.0, 1e6, 1e-6):
+            promises = (Guarantee(1, 0, "shortfall", limit=0.1 * owed), Guarantee(2, 0, "shortfall"))
+            amounts = np.array([owed, 9 * owed, 9 * owed])
+            s = system_from_arrays(np.zeros((3, 3)), amounts, [owed, 0.0, 0.0], guarantees=promises)
+            found = clear(s, [missing * owed, 0.0, 0.0], alpha=0.5)
+            assert not found.default[0, 0]
+            assert found.value[0, 0] == 1.0

@@ -153,3 +153,22 @@ def test_calls_that_still_move_things_at_the_bound_are_not_at_rest():
     found = propagate(s, [11.0, 0.0, 0.0], funding=Funding(), sales=FireSales("calls", max_rounds=1))
     assert not found.converged.any()
     assert np.isinf(found.trade.price_gap[0])
+
+
+def test_who_calls_first_does_not_hang_on_the_numbering():
+    """A chain of lenders, each under stress once it is called: numbered forwards and backwards."""
+    n = 5
+    found = []
+    for order in (np.arange(n), np.arange(n)[::-1]):
+        lent = np.zeros((n, n))
+        for i in range(n - 1):
+            lent[order[i], order[i + 1]] = 10.0
+        layer = Layer("funding", csr_array(lent), maturity_days=csr_array(np.where(lent > 0, 7.0, 0.0)))
+        held = [[4.0]] * n
+        s = system_from_arrays([layer], [12.0] * n, [10.0] * n, holdings=held, depth=[60.0])
+        losses = np.zeros(n)
+        losses[order[0]] = 11.0
+        found.append(propagate(s, losses, sales=FireSales("calls"), funding=Funding(withdrawn=0.5)))
+    np.testing.assert_array_equal(found[0].trade.rounds, found[1].trade.rounds)
+    np.testing.assert_allclose(found[0].trade.price, found[1].trade.price, rtol=1e-12)
+    np.testing.assert_allclose(found[0].equity[0], found[1].equity[0, ::-1], rtol=1e-12, atol=1e-12)

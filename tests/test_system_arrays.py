@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from poundlock.system import Layer, claims, equity, obligations, system_from_arrays
+from poundlock.system import AssetClass, Layer, claims, equity, obligations, system_from_arrays
 
 
 def test_names_are_numbers_and_the_rest_is_nought():
@@ -47,3 +47,11 @@ def test_labels_and_reported_fields():
 def test_a_depth_for_each_asset_class():
     with pytest.raises(ValueError, match="holdings have 1 asset classes, depth has 0"):
         system_from_arrays(np.zeros((1, 1)), [5.0], [1.0], holdings=[[1.0]])
+
+
+def test_asset_classes_instead_of_depths():
+    pool = AssetClass("loans", "", "", 0.0, 0.0, 0.0, 0.0)
+    s = system_from_arrays(np.zeros((1, 1)), [5.0], [1.0], holdings=[[2.0]], asset_classes=(pool,))
+    assert s.asset_classes == (pool,)
+    with pytest.raises(ValueError, match="one depth for each"):
+        system_from_arrays(np.zeros((1, 1)), [5.0], [1.0], holdings=[[2.0]])

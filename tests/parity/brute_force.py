@@ -1,6 +1,6 @@
 """Contagion by its definitions, as plainly as it can be written: one scenario at a time, dense, all institutions at once
 (Jacobi) from every claim at face until nothing moves. Shares no code with the engine but the record of the system; it is
-slow, and meant for a dozen institutions.
+slow, and meant for a dozen institutions. Rounds of sales and funding around it are in `brute_markets`.
 
 E_i = E_i(0) - shock - margin lost to outages - fall of prices - lost on claims, stakes and unsettled payments - owed under
 guarantees + received under them. Each step takes what debtors fail to pay and what guarantors owe from the step before, and
@@ -9,7 +9,7 @@ what is received with it, so that everything only ever falls.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import erf, exp, inf, log, sqrt
 
 import numpy as np
@@ -20,32 +20,15 @@ STILL = 1e-14
 
 @dataclass
 class Claims:
-    """What the fixed point of claims ends with; money, and shares lost by debtor."""
+    """What the fixed point of claims ends with: money, and shares lost by valuation, rank and debtor. settled: nothing moves
+    any more. margin: how near anybody's equity came to nought without being it, over the scale."""
 
     equity: np.ndarray
     lost: dict[tuple, np.ndarray]
+    stake_lost: np.ndarray
     loss: dict[str, np.ndarray]
-    due: np.ndarray
-    steps: int
     settled: bool
     margin: float
-
-
-@dataclass
-class Outcome:
-    """One scenario: as Propagation, without the scenarios. margin: how near anybody came to a threshold, over the scale."""
-
-    equity: np.ndarray
-    value: np.ndarray
-    loss: dict[str, np.ndarray]
-    lost: dict[str, np.ndarray]
-    price: np.ndarray
-    short: np.ndarray
-    rounds: int
-    settled: bool
-    margin: float
-    resting: bool = True
-    prices_by_round: list[np.ndarray] = field(default_factory=list)
 
 
 def dense(matrix, n):
@@ -189,7 +172,7 @@ def settle(book, shock, outages, price_loss, most=20_000):
     stake_lost, failed = np.zeros(n), np.zeros(n)
     due, before = np.zeros(len(promised)), start.copy()
     margin = inf
-    for step in range(most):
+    for _ in range(most):
         on_claims = {k: risk @ lost[how, rank] for k, (_, how, rank, _, risk) in enumerate(book.debts)}
         loss = {
             "shock": shock.copy(),
@@ -201,8 +184,6 @@ def settle(book, shock, outages, price_loss, most=20_000):
         }
         unsettled = book.daily_flow * outages[None, :]
         loss["settlement"] = unsettled @ lost[book.valuation, 1]
-        for c, g in enumerate(promised):
-            loss["guarantees"][g.guarantor] += due[c]
         owing = np.zeros(len(promised))
         for after_all_else in (False, True):
             before = book.initial - sum(loss.values())
@@ -218,6 +199,8 @@ def settle(book, shock, outages, price_loss, most=20_000):
                     suffered = -before[i]
                 owing[c] = min(g.limit, g.share * max(0.0, suffered - book.begins[c]))
                 loss["guarantees"][i] -= owing[c] * (1.0 - lost[book.valuation, g.rank][g.guarantor])
+        for c, g in enumerate(promised):
+            loss["guarantees"][g.guarantor] += due[c]
         equity = book.initial - sum(loss.values())
         new_lost = {
             (how, rank): np.array(
@@ -229,7 +212,7 @@ def settle(book, shock, outages, price_loss, most=20_000):
             [book.share_lost("linear-debtrank", 0, j, equity[j], 0.0, owing, unsettled) for j in range(n)]
         )
         new_failed = np.array([1.0 if equity[j] < 0.0 else 0.0 for j in range(n)])
-        margin = min([margin, *(abs(e) / book.scale for e in equity)])
+        margin = min([margin, *(abs(e) / book.scale for e in equity if e != 0.0)])
         moved = max(
             [
                 np.abs(new_stake - stake_lost).max(),
@@ -241,4 +224,4 @@ def settle(book, shock, outages, price_loss, most=20_000):
         lost, stake_lost, failed, due = new_lost, new_stake, new_failed, owing
         if moved <= STILL:
             break
-    return Claims(equity, lost, loss, due, step + 1, moved <= STILL, margin)
+    return Claims(equity, lost, stake_lost, loss, moved <= STILL, margin)

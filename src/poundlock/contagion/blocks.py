@@ -45,7 +45,7 @@ def _fill_base(initial, losses, order, first, lanes, base, start, end):
 
 
 @inner
-def _fixed_dues(promises, losses, stopped, order, first, lanes, due):
+def _fixed_dues(promises, direct, stopped, order, first, lanes, due):
     """Promises that depend on the scenario alone: on own direct losses, and payments that an outage keeps from settling."""
     for c in range(len(promises.kind)):
         for lane in range(due.shape[1]):
@@ -55,7 +55,7 @@ def _fixed_dues(promises, losses, stopped, order, first, lanes, due):
             for lane in range(lanes):
                 s = order[first + lane]
                 if promises.kind[c] == ON_OWN_LOSS:
-                    over = max(0.0, losses[s, i] - promises.deductible[c])
+                    over = max(0.0, direct[s, i] - promises.deductible[c])
                     due[c, lane] = min(promises.limit[c], promises.share[c] * over)
                 elif promises.kind[c] == UNSETTLED:
                     due[c, lane] = promises.share[c] * stopped[s, promises.payer[c]]
@@ -175,15 +175,30 @@ def _open_markets(markets, trading, runs, order, first, lanes):
 
 @door
 def solve_blocks(
-    network, promises, initial, losses, stopped, order, settings, block, thread, threads, equity, lost, due, sweeps, gap
+    network,
+    promises,
+    initial,
+    losses,
+    direct,
+    stopped,
+    order,
+    settings,
+    block,
+    thread,
+    threads,
+    equity,
+    lost,
+    due,
+    sweeps,
+    gap,
 ):
-    """Claims alone. losses (s, n): direct; stopped (s, n): days of outage, or empty; order (s): scenarios as they are put
-    into blocks. Outputs: equity (s, n), lost (s, n * g), due (s, c), sweeps, gap (s)."""
+    """Claims alone. losses (s, n): before anything spreads; direct (s, n): the part that insurance of own losses covers; stopped
+    (s, n): days of outage, or empty; order (s): scenarios as they are put into blocks. Outputs: equity (s, n), lost (s, n * g), due (s, c), sweeps, gap (s)."""
     count, width = len(order), len(block.row)
     for first in range(thread * width, count, threads * width):
         lanes = min(width, count - first)
         _clear(block, lanes)
-        _fixed_dues(promises, losses, stopped, order, first, lanes, block.due)
+        _fixed_dues(promises, direct, stopped, order, first, lanes, block.due)
         _begin(network, promises, block, settings, initial, losses, order, first, lanes)
         settle(network, promises, block, settings)
         _finish(network, promises, block, order, first, lanes, equity, lost, due, sweeps, gap)
@@ -196,6 +211,7 @@ def trade_blocks(
     markets,
     initial,
     losses,
+    direct,
     stopped,
     runs,
     order,
@@ -224,7 +240,7 @@ def trade_blocks(
     for first in range(thread * width, count, threads * width):
         lanes = min(width, count - first)
         _clear(block, lanes)
-        _fixed_dues(promises, losses, stopped, order, first, lanes, block.due)
+        _fixed_dues(promises, direct, stopped, order, first, lanes, block.due)
         _open_markets(markets, trading, runs, order, first, lanes)
         _begin(network, promises, block, settings, initial, losses, order, first, lanes)
         rounds(network, promises, markets, block, trading, initial, settings)

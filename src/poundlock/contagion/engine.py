@@ -241,7 +241,7 @@ def _solve(
     sweeps, gap = np.zeros(count, dtype=np.int64), np.zeros(count)
     order = np.argsort(hit.sum(axis=1), kind="stable")  # scenarios of like severity end together
     found = (equity, lost, due, sweeps, gap)
-    where = (made.initial, hit, stopped)
+    where = (made.initial, hit, direct, stopped)
     trade = None
     if markets is None:
         width = block_width(count)

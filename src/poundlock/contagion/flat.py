@@ -26,7 +26,8 @@ class Network(NamedTuple):
     starts (n + 1), slot, amount: by creditor, money. told_starts (n + 1), told: by debtor, whom a change of its value
     concerns. code, rank (g): valuation and seniority. first, second (g): alpha and beta of default costs; exponent. owed (n):
     all obligations. rank_owed, junior, scale (n, g): obligations of the group's rank and behind it; one over what the
-    valuation divides by (Merton: the deviation; own: initial equity). initial (n): equity, a very large one where there is none. beyond (n): external assets less initial equity.
+    valuation divides by (Merton: the deviation; own: initial equity). initial (n): equity, a very large one where there
+    is none. beyond (n): external assets less initial equity.
     """
 
     starts: Whole
@@ -47,13 +48,14 @@ class Network(NamedTuple):
 
 
 class Promises(NamedTuple):
-    """c contingent claims, sorted by payee and order. payee_starts (n + 1); kind, payer, group, share, deductible, limit (c);
-    cover_starts (c + 1), cover_slot, cover_amount: the claims covered; payer_starts (n + 1), of_payer (c): by payer."""
+    """c contingent claims, sorted by payee and order. payee_starts (n + 1); kind, payer, group, rank, share, deductible, limit
+    (c): group says how it is valued, rank where it stands among the payer's obligations; cover_starts (c + 1), cover_slot, cover_amount: the claims covered; payer_starts (n + 1), of_payer (c): by payer."""
 
     payee_starts: Whole
     kind: Whole
     payer: Whole
     group: Whole
+    rank: Whole
     share: Floats
     deductible: Floats
     limit: Floats
@@ -123,8 +125,8 @@ MOVED, ALIVE = range(2)
 
 class Trading(NamedTuple):
     """State of markets in one block of w scenarios. price (k, w), sold (k, w): units at the first price. value (n, w): of
-    the first holdings at present prices. left (n, w): share of them not sold. selling (n, w): share sold in this round.
-    aside (n, w): money raised. called (n, w): funding called. price_loss (n, w). stressed (n, w): 1 from the first stress on.
+    the first holdings at present prices. left (n, w): share of them not sold. selling (n, w): share sold in this round; before
+    that, 1 for who newly comes under stress.     aside (n, w): money raised. called (n, w): funding called. price_loss (n, w). stressed (n, w): 1 from the first stress on.
     pace (2, w): largest fall of a price in the round (MOVED), and 1 while a lane is in rounds (ALIVE); rounds (w)."""
 
     price: Floats

@@ -193,7 +193,7 @@ def _sweep(network, promises, block, settings, kind, tell, floor):
         moved = False
         for g in range(groups):
             if pays and code[g] in (CLEARING, DEFAULT_COSTS):
-                share_with_promises(network, i, g, block, share)
+                share_with_promises(network, promises, i, g, block, share)
             else:
                 here = (scale[i, g], junior[i, g], initial[i], owed[i], beyond[i], first[g], second[g])
                 share_lost(code[g], i, row, base, *here, settings.own, share)

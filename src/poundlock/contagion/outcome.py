@@ -39,7 +39,8 @@ class Propagation:
     equity: (s, n), may be negative. lost: (s, n * groups), share of the amount at risk on each slot of `model` that is lost.
     due: (s, c), owed under promises. direct_loss, outage_loss: (s, n), by the shock, negative for a gain, and by outages of
     providers (empty where there are none). stopped: (s, n), days of outage. trade: prices and funding, None where nobody sells
-    or withdraws. rounds, gap: (s,), sweeps done (in place, so their number depends on the numbering of institutions), and what is still to come in any V at the pace of the last of them.
+    or withdraws. rounds, gap: (s,), sweeps done (in place, so their number depends on the numbering of institutions), and what
+    is still to come in any V at the pace of the last of them.
     tolerance: that `gap` was held against. least: the same from below, where a bracket was asked for.
     """
 
@@ -152,9 +153,11 @@ class Propagation:
         return np.ascontiguousarray((self.model.at_risk @ lost.T).T)
 
     def claims_lost(self, scenario: int = 0) -> csr_array:
-        """What each creditor lost on each debtor, money. [i, j]: i on j. Shape (n, n); guarantees are not taken off."""
+        """What each creditor lost on each debtor by its claims and stakes, money. [i, j]: i on j. Shape (n, n); guarantees are
+        not taken off."""
         groups, at_risk = len(self.model.groups), self.model.at_risk
-        lost = at_risk.data * self.lost[scenario, at_risk.indices]
+        counted = np.array([group.channel != "outage" for group in self.model.groups])
+        lost = at_risk.data * self.lost[scenario, at_risk.indices] * counted[at_risk.indices % groups]
         n = len(self.initial_equity)
         found = csr_array((lost, at_risk.indices // groups, at_risk.indptr), shape=(n, n), copy=True)
         found.sum_duplicates()

@@ -8,6 +8,8 @@ from poundlock.contagion.compiled import inner
 from poundlock.contagion.flat import BIGGEST, ON_CLAIMS, ON_SHORTFALL, OPEN, UNSETTLED
 from poundlock.contagion.valuation import CLEARING, clearing, default_costs
 
+WHOLE = 1e-11  # support that leaves no more than this of the shortfall and of all debts has made its beneficiary whole
+
 
 @inner
 def _called(promises, c, block, loss, owed_besides):
@@ -33,7 +35,9 @@ def _called(promises, c, block, loss, owed_besides):
 
 @inner
 def promised(network, promises, i, block, row):
-    """Add to row what i receives under promises made to it, less what it owes under its own."""
+    """Add to row what i receives under promises made to it, less what it owes under its own. Support is for what is missing before
+    the latter (with it, a supporter of i could make i's creditors better off by what i promised, and the map would not be
+    monotone); what rounding leaves of it does not count as a failure."""
     groups, width = len(network.code), len(row)
     covered, shortfall, copied = block.share, block.behind[0], False
     for c in range(promises.payee_starts[i], promises.payee_starts[i + 1]):
@@ -46,7 +50,7 @@ def promised(network, promises, i, block, row):
                     covered[lane] += promises.cover_amount[k] * block.lost[promises.cover_slot[k], lane]
             _called(promises, c, block, covered, network.owed[promises.payer[c]])
         elif kind == ON_SHORTFALL:
-            if not copied:  # before any support: each covers its own part of what was missing at first
+            if not copied:  # before any support: each covers its own part of what is missing
                 for lane in range(width):
                     shortfall[lane] = -row[lane]
                 copied = True
@@ -54,6 +58,11 @@ def promised(network, promises, i, block, row):
         for lane in range(width):
             kept = block.due[c, lane] * (1.0 - block.lost[paid_by, lane])
             row[lane] += kept - block.due[c, lane] if kind == UNSETTLED else kept
+    if copied:
+        for lane in range(width):
+            missing = -row[lane]
+            if 0.0 < missing <= WHOLE * (shortfall[lane] + network.owed[i]):
+                row[lane] = 0.0
     for k in range(promises.payer_starts[i], promises.payer_starts[i + 1]):
         c = promises.of_payer[k]
         if promises.kind[c] != UNSETTLED:
@@ -70,19 +79,17 @@ def promised_by_rank(network, promises, i, block):
             block.extra[g, lane] = block.behind[g, lane] = 0.0
     for k in range(promises.payer_starts[i], promises.payer_starts[i + 1]):
         c = promises.of_payer[k]
-        rank = network.rank[promises.group[c]]
         for g in range(groups):
             for lane in range(width):
-                if network.rank[g] == rank:
+                if network.rank[g] == promises.rank[c]:
                     block.extra[g, lane] += block.due[c, lane]
-                elif network.rank[g] < rank:
+                elif network.rank[g] < promises.rank[c]:
                     block.behind[g, lane] += block.due[c, lane]
 
 
 @inner
-def share_with_promises(network, i, g, block, share):
+def share_with_promises(network, promises, i, g, block, share):
     """Share that creditors of group g lose on i where what is promised comes on top of the other obligations."""
-    groups = len(network.code)
     for lane in range(len(share)):
         equity, extra, behind = block.row[lane], block.extra[g, lane], block.behind[g, lane]
         here, junior = network.rank_owed[i, g] + extra, network.junior[i, g] + behind
@@ -91,10 +98,6 @@ def share_with_promises(network, i, g, block, share):
             share[lane] = clearing(equity, junior, inverse)
         else:
             assets, owed = block.base[i, lane] + network.beyond[i], network.owed[i]
-            for h in range(groups):  # promises of every rank, each once
-                once = True
-                for earlier in range(h):
-                    once &= network.rank[earlier] != network.rank[h]
-                if once:
-                    owed += block.extra[h, lane]
+            for k in range(promises.payer_starts[i], promises.payer_starts[i + 1]):
+                owed += block.due[promises.of_payer[k], lane]
             share[lane] = default_costs(equity, junior, inverse, owed, assets, network.first[g], network.second[g])

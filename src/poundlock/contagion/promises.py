@@ -12,8 +12,8 @@ from poundlock.system.balance import System
 from poundlock.system.contingent import Guarantee, towers
 
 KINDS = {"claims": ON_CLAIMS, "own-loss": ON_OWN_LOSS, "shortfall": ON_SHORTFALL}
-Row = tuple[int, int, int, int, float, float, float]
-"""Payee, kind, payer, group, share, deductible, limit."""
+Row = tuple[int, int, int, int, int, float, float, float]
+"""Payee, kind, payer, group, rank, share, deductible, limit."""
 
 
 def promises_of(system: System, group_of_rank: dict[int, int], credit: list[int], at_risk: list[csc_array]) -> Promises:
@@ -30,6 +30,7 @@ def promises_of(system: System, group_of_rank: dict[int, int], credit: list[int]
                 kind,
                 guarantee.guarantor,
                 group,
+                guarantee.rank,
                 guarantee.share,
                 guarantee.deductible,
                 guarantee.limit,
@@ -40,9 +41,9 @@ def promises_of(system: System, group_of_rank: dict[int, int], credit: list[int]
         flows = coo_array(system.dependences.daily_flow)
         for payee, provider, amount in zip(flows.row, flows.col, flows.data, strict=True):
             if amount > 0.0:
-                rows.append((int(payee), UNSETTLED, int(provider), group_of_rank[1], float(amount), 0.0, np.inf))
+                rows.append((int(payee), UNSETTLED, int(provider), group_of_rank[1], 1, float(amount), 0.0, np.inf))
                 covers.append(([], []))
-    order = sorted(range(len(rows)), key=lambda c: rows[c][0])
+    order = sorted(range(len(rows)), key=lambda c: (rows[c][0], rows[c][1] == ON_SHORTFALL))  # support comes last
     return _flat(n, [rows[c] for c in order], [covers[c] for c in order])
 
 
@@ -60,14 +61,15 @@ def _covered(guarantee: Guarantee, at_risk: list[csc_array], credit: list[int]) 
 
 
 def _flat(n: int, rows: list[Row], covers: list[tuple[Any, Any]]) -> Promises:
-    payee, kind, payer, group = (np.array([row[k] for row in rows], dtype=np.int64) for k in range(4))
-    share, deductible, limit = (np.array([row[k] for row in rows], dtype=np.float64) for k in (4, 5, 6))
+    payee, kind, payer, group, rank = (np.array([row[k] for row in rows], dtype=np.int64) for k in range(5))
+    share, deductible, limit = (np.array([row[k] for row in rows], dtype=np.float64) for k in (5, 6, 7))
     lengths = np.array([len(slots) for slots, _ in covers], dtype=np.int64)
     return Promises(
         _starts(payee, n),
         kind,
         payer,
         group,
+        rank,
         share,
         deductible,
         limit,

@@ -29,17 +29,24 @@ def unmet(markets, trading, i):
 
 @inner
 def _call(markets, block, trading, initial):
-    """Lenders that come under stress do not roll over; balances of institutions under stress run."""
-    alive, moved = load(trading.pace, ALIVE), load(trading.pace, MOVED)
+    """Lenders that come under stress do not roll over; balances of institutions under stress run. Who comes under stress is
+    found for all before anybody calls, so that it does not depend on their order."""
+    alive, moved, anybody = load(trading.pace, ALIVE), load(trading.pace, MOVED), False
     for i in range(len(initial)):
         weak = below(load(block.equity, i), markets.stress_below * initial[i], 1.0, 0.0)
         dry = below(0.0 - unmet(markets, trading, i), -1e-12 * markets.liabilities[i], 1.0, 0.0)
         short = below(0.0 - load(trading.left, i), 0.0, 0.0, dry)
         before = load(trading.stressed, i)
         fresh = most(0.0, most(weak, short) - before) * alive
+        store(trading.selling, i, fresh)
+        store(trading.stressed, i, before + fresh)
+        anybody |= any_above(fresh, 0.0)
+    if not anybody:
+        return
+    for i in range(len(initial)):
+        fresh = load(trading.selling, i)
         if not any_above(fresh, 0.0):
             continue
-        store(trading.stressed, i, before + fresh)
         store(trading.called, i, load(trading.called, i) + markets.run * markets.runnable[i] * fresh)
         for k in range(markets.lent_starts[i], markets.lent_starts[i + 1]):
             to = markets.lent_to[k]
@@ -59,7 +66,7 @@ def _wanted(markets, block, trading, i):
         assets = equity + markets.liabilities[i] - paid
         over = assets - markets.limit[i] * (1.0 + 1e-12) * equity
         back = below(0.0 - over, 0.0, most(need, assets - markets.buffer[i] * equity), need)
-        need = below(0.0 - equity, 0.0, back, need)
+        need = below(equity, 0.0, need, back)
     if markets.failed_sell:
         need = below(equity, 0.0, ALL_OF_IT, need)
     return need

@@ -31,7 +31,7 @@ def system_from_arrays(
     """exposures: (n, n), [i, j] what i may lose on j, dense or scipy sparse; or name to such a matrix; or Layers.
 
     external_assets, external_liabilities: (n,), money; external assets include holdings. holdings: (n, k), amounts in k asset
-    classes; depth: (k,), market depth of each with linear impact, see AssetClass. names: default '0', '1', ...
+    classes; depth: (k,), market depth of each with linear impact; or asset_classes, k of AssetClass. names: default '0', '1', ...
     reported: further fields of System, among them safe_assets, runnable, leverage_limit, volatility, guarantees.
     Raises ValueError when lengths differ from n; amounts are checked where they are used.
     """
@@ -39,7 +39,7 @@ def system_from_arrays(
     n = len(assets)
     held = np.zeros((n, 0)) if holdings is None else np.atleast_2d(np.asarray(holdings, dtype=np.float64))
     deep = _vector([] if depth is None else depth)
-    if len(deep) != held.shape[1]:
+    if len(deep) != held.shape[1] and "asset_classes" not in reported:
         raise ValueError(
             f"holdings have {held.shape[1]} asset classes, depth has {len(deep)}; expected one depth for each"
         )

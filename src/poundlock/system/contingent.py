@@ -19,8 +19,8 @@ class Guarantee:
     """The guarantor owes the beneficiary min(limit, share * max(0, loss - deductible)), and pays what it can.
 
     guarantor, beneficiary, debtor: institution numbers. covers: 'claims', loss of the beneficiary on its debts from `debtor`
-    (guarantee, first loss); 'own-loss', its direct loss in the scenario (insurance); 'shortfall', its equity below zero (group
-    support). Several for one loss are called in the tuple's order; a shortfall that an earlier one promised to cover is not
+    (guarantee, first loss); 'own-loss', its direct loss in the scenario, not by outages (insurance); 'shortfall', its
+    equity below zero before what it owes under guarantees of its own (group support). Several for one loss are called in the tuple's order; a shortfall that an earlier one promised to cover is not
     covered twice. rank: seniority among the guarantor's obligations. money: deductible, limit.
     """
 
