@@ -34,14 +34,11 @@ def _clear(block, lanes):
 @inner
 def _fill_base(initial, losses, order, first, lanes, base, start, end):
     """Equity after the direct loss of institutions start to end; spare lanes repeat the unshocked system."""
-    for lane in range(base.shape[1]):
-        if lane < lanes:
-            s = order[first + lane]
-            for i in range(start, end):
-                base[i, lane] = initial[i] - losses[s, i]
-        else:
-            for i in range(start, end):
-                base[i, lane] = initial[i]
+    for i in range(start, end):
+        for lane in range(lanes):
+            base[i, lane] = initial[i] - losses[order[first + lane], i]
+        for lane in range(lanes, base.shape[1]):
+            base[i, lane] = initial[i]
 
 
 @inner
@@ -130,10 +127,9 @@ def _begin(network, promises, block, settings, initial, losses, order, first, la
 @inner
 def _write(rows, order, first, lanes, out, start, end):
     """Rows start to end of node-major scratch to where their scenarios belong."""
-    for lane in range(lanes):
-        s = order[first + lane]
-        for i in range(start, end):
-            out[s, i] = rows[i, lane]
+    for i in range(start, end):
+        for lane in range(lanes):
+            out[order[first + lane], i] = rows[i, lane]
 
 
 @inner
