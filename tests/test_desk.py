@@ -85,7 +85,7 @@ def test_a_search_ends_with_a_setting_that_holds_beside_one_that_does_not(zhejia
     points = {p.setting: p for p in alone.points}
     assert points[alone.setting].holds
     assert not points[alone.next_looser].holds
-    assert 0 < alone.next_looser - alone.setting <= 0.01
+    assert 0 < alone.next_looser[0] - alone.setting[0] <= 0.01
 
 
 def test_spread_is_kept_apart_from_the_shock(zhejiang, europe):
@@ -184,11 +184,12 @@ def test_a_figure_held_against_an_unconverged_world_never_passes(starter: Path):
     """What the measure adds hangs on the world without it, and a bracket on the other valuation: neither may be open."""
     from dataclasses import replace
 
-    from poundlock.desk.risk_evidence import tolerance_evidence, worlds
+    from poundlock.desk.risk_evidence import tolerance_evidence
+    from poundlock.desk.worlds import ground_of, worlds
 
     edit(starter / "plan.yaml", "count: 10000", "count: 5000")
     checked = check(starter / "plan.yaml")
-    (today, *_), other = worlds(checked, lambda task, done: None)
+    (today, *_), other = worlds(ground_of(checked), lambda task, done: None)
     tolerance = checked.plan.tolerances[0]
     assert tolerance_evidence(checked, tolerance, today, other, "d").converged
     assert not tolerance_evidence(checked, tolerance, replace(today, converged=False), other, "d").converged

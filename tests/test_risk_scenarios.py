@@ -4,12 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 from poundlock.reading import Declared
-from poundlock.risk.scenarios import BLOCK, FactorShares, ScenarioModel, draw_blocks, drivers, shock
+from poundlock.risk.draws import BLOCK
+from poundlock.risk.scenarios import FactorShares, Outages, Runs, ScenarioModel, draw_blocks, drivers, shock
+from poundlock.risk.tilting import shifts_for
 from poundlock.risk.tolerances import simulate, statistic
-from poundlock.rollout.plan import EventProbability, ExpectedShortfall, Scope
-from poundlock.system import AssetClass, synthetic_system
+from poundlock.rollout.plan import EventProbability, ExpectedShortfall, LossProbability, Scope
+from poundlock.system import AssetClass, Dependences, synthetic_system
 
 MODEL = ScenarioModel(
     count=60_000,
@@ -75,26 +78,26 @@ def test_statistics_of_a_simulation_against_a_direct_count():
     from poundlock.contagion import clear
 
     some = Scope(regions=("ZZ",))
-    outcome = simulate(system, model, [Scope(), some])
     lost, failed = [], []
-    for assets, pools in draw_blocks(drivers(system, model), model):
-        result = clear(system, shock(system, assets, pools))
+    for block in draw_blocks(drivers(system, model), model):
+        result = clear(system, shock(system, block.asset_loss, block.pool_loss))
         lost.append(result.equity_lost.sum(axis=1))
         failed.append(result.default.sum(axis=1))
-    share = np.concatenate(lost) / outcome.equity[0]
     tail = ExpectedShortfall(id="t", label="t", statistic="expected-shortfall", level=0.99, at_most=0.5)
     count = EventProbability(
         id="c", label="c", statistic="failure-probability", failures_at_least=2, at_most=0.5, scope=some
     )
+    outcome = simulate(system, model, [tail, count])
+    share = np.concatenate(lost) / outcome.equity[0]
     assert statistic(tail, outcome).value == pytest.approx(np.sort(share)[-60:].mean())
     assert statistic(count, outcome).value == pytest.approx(np.mean(np.concatenate(failed) >= 2))
 
 
 def test_an_added_statistic_needs_a_comparison():
-    outcome = simulate(synthetic_system(5, 2), MODEL.model_copy(update={"count": 5_000}), [Scope()])
     added = ExpectedShortfall(
         id="t", label="t", statistic="expected-shortfall", level=0.99, at_most=0.5, added_by_measures=True
     )
+    outcome = simulate(synthetic_system(5, 2), MODEL.model_copy(update={"count": 5_000}), [added])
     with pytest.raises(ValueError, match="no run without"):
         statistic(added, outcome)
 
@@ -105,3 +108,99 @@ def test_declarations_that_make_no_sense_are_refused():
     with pytest.raises(ValueError, match="no factor at all"):
         ScenarioModel(**{**MODEL.model_dump(), "institutions": MODEL.institutions, "pools": FactorShares(common=0.0)})
     assert issubclass(ScenarioModel, Declared)
+
+
+def test_a_t_copula_keeps_every_marginal_and_adds_falls_together():
+    gauss, heavy = (draws(MODEL.model_copy(update={"degrees_of_freedom": degrees}))[1:] for degrees in (None, 3.0))
+    for (assets, pools), (more_assets, more_pools) in ((gauss, heavy),):
+        for q in (0.01, 0.5, 0.99):
+            np.testing.assert_allclose(np.quantile(more_assets, q, axis=0), np.quantile(assets, q, axis=0), atol=0.005)
+        np.testing.assert_allclose(more_pools.mean(axis=0), pools.mean(axis=0), atol=1e-3)
+
+        def together(x, y):
+            return np.mean((x > np.quantile(x, 0.99)) & (y > np.quantile(y, 0.99))) / 0.01
+
+        assert together(more_assets[:, 0], more_assets[:, 2]) > 0.2 > 2 * together(assets[:, 0], assets[:, 2])
+
+
+def test_outages_and_runs_come_as_often_and_last_as_long_as_declared():
+    model = MODEL.model_copy(
+        update={
+            "outages": (Outages(kinds=("bank",), per_year=0.4, mean_days=3.0),),
+            "runs": (Runs(kinds=("bank",), chance=0.05, share=0.3),),
+        }
+    )
+    system = synthetic_system(4, 2)
+    blocks = list(draw_blocks(drivers(system, model), model))
+    outages, runs = (np.concatenate([getattr(b, name) for b in blocks]) for name in ("outages", "runs"))
+    assert outages.shape == runs.shape == (60_000, 4)
+    np.testing.assert_allclose(outages.mean(axis=0), 0.4 * 3.0, rtol=0.05)
+    np.testing.assert_allclose((outages > 0).mean(axis=0), 1 - np.exp(-0.4), rtol=0.03)
+    np.testing.assert_allclose((runs > 0).mean(axis=0), 0.05, rtol=0.08)
+    assert set(np.unique(runs)) == {0.0, 0.3}
+    plain = np.concatenate([b.asset_loss for b in draw_blocks(drivers(system, MODEL), MODEL)])
+    np.testing.assert_array_equal(np.concatenate([b.asset_loss for b in blocks]), plain, "they take no other draw")
+
+
+def test_outages_spread_to_those_that_depend():
+    system = synthetic_system(4, 2, equity_share=0.5)
+    margin = csr_array(np.array([[0, 0, 0, 0.5], [0, 0, 0, 0.5], [0, 0, 0, 0.5], [0, 0, 0, 0]]))
+    depends = replace(system, dependences=Dependences(margin, csr_array((4, 4))), kinds=("bank",) * 3 + ("platform",))
+    model = MODEL.model_copy(
+        update={
+            "count": 5_000,
+            "volatility": {"bank": 0.0, "platform": 0.0},
+            "outages": (Outages(kinds=("platform",), per_year=1.0, mean_days=2.0),),
+        }
+    )
+    tail = ExpectedShortfall(id="t", label="t", statistic="expected-shortfall", level=0.9, at_most=0.5)
+    assert statistic(tail, simulate(depends, model, [tail])).value > 0.0
+    assert statistic(tail, simulate(system, model.model_copy(update={"outages": ()}), [tail])).value == 0.0
+
+
+@pytest.mark.parametrize("way", ["plain", "sobol", "importance"])
+def test_an_interrupted_run_goes_on_and_ends_the_same(way, tmp_path):
+    system = synthetic_system(8, 3, seed=1, equity_share=0.05)
+    tail = ExpectedShortfall(id="t", label="t", statistic="expected-shortfall", level=0.99, at_most=0.5)
+    fails = EventProbability(id="f", label="f", statistic="failure-probability", at_most=0.5)
+    model = MODEL.model_copy(update={"count": 150_000, "draws": way})
+    shifts = np.ones((1, 3)) if way == "importance" else np.zeros((0, 0))
+    whole = simulate(system, model, [tail, fails], shifts=shifts)
+    seen, keep = [], tmp_path / "run.npz"
+
+    def stop(done):
+        seen.append(done)
+        if sum(seen) > 100_000:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        simulate(system, model, [tail, fails], shifts=shifts, keep=keep, progress=stop)
+    again: list[int] = []
+    resumed = simulate(system, model, [tail, fails], shifts=shifts, keep=keep, progress=again.append)
+    assert again[0] >= 60_000, "what was saved is told at once"
+    assert sum(again) == 150_000
+    for tolerance in (tail, fails):
+        assert statistic(tolerance, resumed) == statistic(tolerance, whole)
+    np.testing.assert_array_equal(resumed.curves[0].weight, whole.curves[0].weight)
+    np.testing.assert_allclose(resumed.mean_lost, whole.mean_lost, rtol=1e-12)
+    assert not keep.exists()
+    with pytest.raises(KeyboardInterrupt):
+        seen.clear()
+        simulate(system, model, [tail, fails], shifts=shifts, keep=keep, progress=stop)
+    with pytest.raises(ValueError, match="was saved by another run"):
+        simulate(system, model.model_copy(update={"seed": 5}), [tail, fails], shifts=shifts, keep=keep)
+    keep.write_bytes(b"no such thing")
+    with pytest.raises(ValueError, match="is no saved run"):
+        simulate(system, model, [tail], keep=keep)
+
+
+def test_importance_sampling_looks_where_it_matters():
+    """A tail chance of about one in ten thousand, to the standard error of at least fifty times as many plain draws."""
+    system = synthetic_system(30, 4, seed=1, equity_share=0.09)
+    model = MODEL.model_copy(update={"count": 10_000, "draws": "importance"})
+    rare = LossProbability(id="l", label="l", statistic="loss-probability", loss_at_least=0.97, at_most=0.5)
+    found = statistic(rare, simulate(system, model, [rare], shifts=shifts_for(system, model, [rare])))
+    assert 2e-5 < found.value < 5e-4
+    assert found.effective > 50 * model.count
+    plain = statistic(rare, simulate(system, MODEL.model_copy(update={"count": 200_000}), [rare]))
+    assert plain.low <= found.value <= plain.high

@@ -64,7 +64,10 @@ ONE_MISTAKE = {
     'explicit tag': (PLAN, 'title: Starter', 'title: !!str Starter', PLAN, '!!str', 'an explicit tag', 'remove the tag'),
     'date that does not exist': (PLAN, 'as_of: 2024-12-31', 'as_of: 2024-02-30', PLAN, None, 'cannot be read', 'correct the dates'),
     'source of no table': (PLAN, '  panel.csv: made up', '  pannel.csv: made up', PLAN, 'pannel.csv', "source of 'pannel.csv'", 'correct the file name'),
-    'per cent for a cap': (PLAN, 'partner_cap: 0.25', 'partner_cap: 25', PLAN, 'partner_cap: 25', 'partner_cap 25, which is 2500%', 'correct the cap'),
+    'per cent for a cap': (PLAN, 'partner_cap: 0.25', 'partner_cap: 25', PLAN, 'partner_cap: 25', 'partner_cap 25, which is 2500%', 'correct partner_cap'),
+    'a brake without its control': (PLAN, '# Did it work?', 'brakes:\n  - { id: late, control: no-such, detection_days: 30 }\n\n# Did it work?', PLAN, 'no-such', "'no-such', which is not among the controls", 'correct the id'),
+    'a brake that would be set too tight': (PLAN, '# Did it work?', 'brakes:\n  - { id: late, control: partner-cap, to: 25, detection_days: 30 }\n\n# Did it work?', PLAN, 'to: 25', "to 25, outside the range of control 'partner-cap'", 'correct the setting'),
+    'controls turned together that are not there': (PLAN, 'control: partner-cap, asks', 'control: partner-cap, together: [no-such], asks', PLAN, 'no-such', "'no-such', which is not among the controls", 'correct the id'),
     'unquoted comma in a name': (BANKS, 'First Bank (made up)', 'First, Bank (made up)', BANKS, 2, '10 cells', 'commas'),
 }
 # fmt: on

@@ -9,7 +9,8 @@ from poundlock.desk.plan_file import PlanFile
 from poundlock.evidence import Evidence
 from poundlock.pilots import Effect
 from poundlock.reading import InputFile
-from poundlock.risk import CapSearch, Estimate, Outcome
+from poundlock.risk import ControlSearch, Estimate, Outcome, Point
+from poundlock.risk.brake import Brake
 from poundlock.risk.controls import Control
 from poundlock.rollout.gate import Verdict
 from poundlock.system import Reconstruction, System
@@ -33,12 +34,39 @@ class World:
 
 @dataclass(frozen=True)
 class Search:
-    """The search over one control, and what it started from. wished: credit if nothing were capped, money."""
+    """The search over one or more controls, and what it started from. today: their settings. wished: credit if nothing were capped,
+    money. taken: by control, the money that the setting found takes. confirmed: all scenarios were simulated there, and it holds.
+    looked_at: scenarios simulated in all."""
 
-    control: Control
-    today: float
-    result: CapSearch
+    controls: tuple[Control, ...]
+    today: tuple[float, ...]
+    result: ControlSearch
     wished: float
+    taken: dict[str, float]
+    confirmed: bool
+    looked_at: int
+
+    @property
+    def control(self) -> Control:
+        """The last, which the search loosens as far as it goes."""
+        return self.controls[-1]
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Of all controls."""
+        return tuple(control.id for control in self.controls)
+
+
+@dataclass(frozen=True)
+class BrakeStudy:
+    """How late a control may be decided on. value: what it is set to. result: search over the delay in days; `setting` is the longest at
+    which every tolerance holds, `today` the plan's own. curve: points by delay, from none to a year."""
+
+    brake: Brake
+    control: Control
+    value: float
+    result: ControlSearch
+    curve: tuple[Point, ...] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -91,6 +119,7 @@ class Assessment:
     other_valuation: World
     importance: Importance = field(repr=False)
     searches: tuple[Search, ...]
+    brakes: tuple[BrakeStudy, ...]
     studies: tuple[OutcomeStudy, ...]
     inequality: tuple[InequalityYear, ...]
     rebuilt: dict[str, Reconstruction] = field(repr=False)

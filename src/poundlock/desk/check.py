@@ -12,6 +12,7 @@ from poundlock.measures import JointLoans, read_joint_loans
 from poundlock.pilots import Panel, read_pilot
 from poundlock.problems import Place, Problem, ProblemsFound, Where
 from poundlock.reading import Document, InputFile, read_document
+from poundlock.risk.controls import LIMITS
 from poundlock.system.tables import ReadSystem, read_system
 
 
@@ -42,14 +43,18 @@ def check(path: str | Path) -> CheckedPlan:
         problems.extend(plan_against_system(document, read.system, read.sound))
         for number, measure in document.entries("measures") if read.whole else ():
             where = _where(document, "measures", number)
-            capped = any(control.measure == measure.id for _, control in document.entries("controls"))
+            searched = {
+                LIMITS[type(control)]
+                for _, control in document.entries("controls")
+                if type(control) in LIMITS and control.measure == measure.id
+            }
             found = read_joint_loans(
                 folder,
                 measure,
                 read.system,
                 problems,
                 where=where,
-                cap_is_searched=capped,
+                searched=frozenset(searched),
                 amounts_known=read.sound,
             )
             if found is not None:

@@ -11,13 +11,21 @@ from poundlock.desk.plan_file import PlanFile
 from poundlock.pilots import Panel, Pilot
 from poundlock.problems import Problem
 from poundlock.reading import Document
+from poundlock.risk.controls import LIMITS, ON_MEASURES, ContributionFloor
 from poundlock.risk.statistics import draws_needed
-from poundlock.rollout.plan import ControlGate, EffectGate, ExpectedShortfall, InequalityGate, ToleranceGate
+from poundlock.rollout.plan import (
+    BrakeGate,
+    ControlGate,
+    EffectGate,
+    ExpectedShortfall,
+    InequalityGate,
+    ToleranceGate,
+)
 from poundlock.rules import rules
 from poundlock.system import System, equity
 
 Problems = Iterator[Problem]
-LISTS = ("measures", "tolerances", "controls", "gates", "stages")
+LISTS = ("measures", "tolerances", "controls", "brakes", "gates", "stages")
 
 
 def plan_against_itself(document: Document[PlanFile]) -> Problems:
@@ -29,6 +37,7 @@ def plan_against_itself(document: Document[PlanFile]) -> Problems:
     yield from _windows(document)
     yield from _sources(document)
     yield from _settings_outside_range(document)
+    yield from _brakes(document)
     for number, _ in [entry for entry in document.entries("measures") if entry[1].kind == "joint-lending"][1:]:
         found, expected = "a second measure of kind joint-lending", "one, since caps hold for all joint loans of a bank"
         yield _at(document, "measures", number)(found, expected, "put all joint loans into one table")
@@ -147,10 +156,17 @@ def _pointers(document: Document[PlanFile]) -> Iterator[tuple[tuple[str | int, .
             yield ("gates", number, "tolerance"), gate.tolerance, "tolerances"
         elif isinstance(gate, ControlGate):
             yield ("gates", number, "control"), gate.control, "controls"
+            for place, name in enumerate(gate.together):
+                yield ("gates", number, "together", place), name, "controls"
+        elif isinstance(gate, BrakeGate):
+            yield ("gates", number, "brake"), gate.brake, "brakes"
         elif isinstance(gate, EffectGate):
             yield ("gates", number, "outcome"), gate.outcome, "outcomes"
+    for number, brake in document.entries("brakes"):
+        yield ("brakes", number, "control"), brake.control, "controls"
     for number, control in document.entries("controls"):
-        yield ("controls", number, "measure"), control.measure, "measures"
+        if isinstance(control, ON_MEASURES):
+            yield ("controls", number, "measure"), control.measure, "measures"
 
 
 def _unknown_rules(document: Document[PlanFile]) -> Problems:
@@ -185,16 +201,35 @@ def _unexplained_absence(document: Document[PlanFile]) -> Problems:
 
 
 def _settings_outside_range(document: Document[PlanFile]) -> Problems:
-    """Today's partner cap must be one that the control could set; 25 for 0.25 is the usual slip."""
-    today = {measure.id: (number, measure.today.partner_cap) for number, measure in document.entries("measures")}
+    """Today's limits must be ones that the control could set; 25 for 0.25 is the usual slip."""
+    today = {measure.id: (number, measure.today) for number, measure in document.entries("measures")}
     for _, control in document.entries("controls"):
-        number, cap = today.get(control.measure, (0, None))
-        if control.others == "today" and cap is not None and not control.tightest <= cap <= control.loosest:
-            found = f"partner_cap {cap:g}, which is {cap:.0%}, outside the range of control '{control.id}'"
+        name = LIMITS.get(type(control))
+        if name is None or control.measure not in today or control.others != "today":
+            continue
+        number, limits = today[control.measure]
+        value, (low, high) = getattr(limits, name), sorted((control.tightest, control.loosest))
+        if value is not None and not low <= value <= high:
+            found = f"{name} {value:g}, which is {value:.0%}, outside the range of control '{control.id}'"
             expected = f"a fraction within {control.tightest:g} to {control.loosest:g}"
-            yield _at(document, "measures", number, "today", "partner_cap")(
-                found, expected, "correct the cap or the range"
-            )
+            yield _at(document, "measures", number, "today", name)(found, expected, f"correct {name} or the range")
+
+
+def _brakes(document: Document[PlanFile]) -> Problems:
+    """A brake needs a control that caps or suspends a measure, and a setting within its range."""
+    controls = {control.id: control for _, control in document.entries("controls")}
+    for number, brake in document.entries("brakes"):
+        control = controls.get(brake.control)
+        if control is None:
+            continue
+        if not isinstance(control, ON_MEASURES) or isinstance(control, ContributionFloor):
+            found = f"a brake by control '{control.id}', a {control.kind}"
+            expected = "a control that caps or suspends a measure"
+            yield _at(document, "brakes", number, "control")(found, expected, "name another control")
+        elif brake.to is not None and not control.tightest <= brake.to <= control.loosest:
+            found = f"to {brake.to:g}, outside the range of control '{control.id}'"
+            expected = f"{control.tightest:g} to {control.loosest:g}"
+            yield _at(document, "brakes", number, "to")(found, expected, "correct the setting")
 
 
 def _sources(document: Document[PlanFile]) -> Problems:

@@ -6,9 +6,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
+from poundlock.desk.system_file import Behaviour
 from poundlock.measures import JointLending
 from poundlock.pilots import Pilot
 from poundlock.reading import Declared, schema_of, schema_text
+from poundlock.risk.brake import Brake
 from poundlock.risk.controls import Control
 from poundlock.risk.scenarios import ScenarioModel
 from poundlock.rollout.plan import Gate, Stage, Tolerance
@@ -24,6 +26,21 @@ class LeftOut(Declared):
     """Why nothing is tried."""
     pilot: Reason | None = None
     """Why no effect is estimated."""
+
+
+class Networks(Declared):
+    """Networks that fit the totals of a rebuilt layer: a verdict holds when it does in a stated share of them."""
+
+    method: Literal["gibbs", "fitness", "minimum-density", "maximum-entropy"] = "maximum-entropy"
+    """How they are made; maximum-entropy and minimum-density give one network each."""
+    count: Annotated[int, Field(ge=1, le=1000)] = 1
+    """How many, beside the one of maximum entropy."""
+    density: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
+    """Share of the possible exposures that there are; needed for gibbs and fitness."""
+    share: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
+    """Share of the networks in which every tolerance must hold."""
+    seed: Annotated[int, Field(ge=0)] = 1
+    """Seed of the networks."""
 
 
 class PlanFile(Declared):
@@ -44,10 +61,16 @@ class PlanFile(Declared):
     """What is tried. Empty only with a reason under left_out."""
     scenarios: ScenarioModel
     """How bad years are drawn."""
+    contagion: Behaviour = Behaviour()
+    """How institutions behave when losses spread; left out: nobody sells, nobody withdraws."""
     tolerances: tuple[Tolerance, ...] = Field(min_length=1)
     """Statistics of the losses, each with its limit."""
+    networks: Networks = Networks()
+    """Other networks that fit what was reported; left out: the one that was read or rebuilt, alone."""
     controls: tuple[Control, ...] = ()
     """What may be turned to hold the risk."""
+    brakes: tuple[Brake, ...] = ()
+    """Controls that are put on after a shock, and how long that takes."""
     pilot: Pilot | None = None
     """What was tried where, and the outcomes it is judged by. Left out only with a reason under left_out."""
     stages: tuple[Stage, ...] = ()

@@ -8,21 +8,25 @@ from pathlib import Path
 import numpy as np
 
 from poundlock.contagion import importance
-from poundlock.desk.assessment import Assessment, InequalityYear, OutcomeStudy, Provenance, Search, World
+from poundlock.desk.assessment import Assessment, BrakeStudy, InequalityYear, OutcomeStudy, Provenance, Search, World
 from poundlock.desk.check import CheckedPlan, check
 from poundlock.desk.pilot_evidence import EFFECT_METHOD, inequality, inequality_evidence, study
-from poundlock.desk.risk_evidence import lifted_limits, search_evidence, searches, tolerance_evidence, worlds
+from poundlock.desk.risk_evidence import brake_evidence, search_evidence, tolerance_evidence
+from poundlock.desk.searches import brake_studies, searches
+from poundlock.desk.worlds import ground_of, lifted_limits, worlds
 from poundlock.reading import combined_digest
 from poundlock.rollout.gate import (
     Finding,
     Verdict,
+    judge_brake,
     judge_control,
     judge_effect,
     judge_inequality,
     judge_tolerance,
+    shown,
     verdict,
 )
-from poundlock.rollout.plan import ControlGate, EffectGate, Gate, ToleranceGate
+from poundlock.rollout.plan import BrakeGate, ControlGate, EffectGate, Gate, ToleranceGate
 from poundlock.version import VERSION
 
 Progress = Callable[[str, int], None]
@@ -35,10 +39,12 @@ def run(plan: str | Path | CheckedPlan, progress: Progress | None = None) -> Ass
     checked = plan if isinstance(plan, CheckedPlan) else check(plan)
     report = progress or (lambda task, done: None)
     digest = combined_digest(checked.inputs)
-    found_worlds, other = worlds(checked, report)
+    ground = ground_of(checked)
+    found_worlds, other = worlds(ground, report)
     base = next((w for w in found_worlds if w.id == "without"), found_worlds[0])
-    lifted = lifted_limits(checked, base, report)
-    found_searches = searches(checked, base, report)
+    lifted = lifted_limits(ground, base, report)
+    found_searches = searches(ground, (base.outcome,), report)
+    found_brakes = brake_studies(ground, (base.outcome,), report)
     today = found_worlds[0].system
     ranked = np.array([kind != REST for kind in today.kinds])
     studies: tuple[OutcomeStudy, ...] = ()
@@ -50,12 +56,13 @@ def run(plan: str | Path | CheckedPlan, progress: Progress | None = None) -> Ass
         years = inequality(checked.plan.pilot, checked.panel)
     return Assessment(
         plan=checked.plan,
-        verdict=_verdict(checked, found_worlds[0], other, found_searches, studies, years, digest),
+        verdict=_verdict(checked, found_worlds[0], other, found_searches, found_brakes, studies, years, digest),
         worlds=found_worlds,
         lifted=lifted,
         other_valuation=other,
         importance=importance(today, recovery=checked.plan.scenarios.recovery, counted=ranked),
         searches=found_searches,
+        brakes=found_brakes,
         studies=studies,
         inequality=years,
         rebuilt=checked.read.rebuilt,
@@ -68,13 +75,15 @@ def _verdict(
     today: World,
     other: World,
     found: tuple[Search, ...],
+    brakes: tuple[BrakeStudy, ...],
     studies: tuple[OutcomeStudy, ...],
     years: tuple[InequalityYear, ...],
     digest: str,
 ) -> Verdict:
     plan = checked.plan
     tolerances = {t.id: t for t in plan.tolerances}
-    by_control = {s.control.id: s for s in found}
+    by_controls = {s.ids: s for s in found}
+    by_brake = {s.brake.id: s for s in brakes}
     by_outcome = {s.id: s for s in studies}
 
     def judge(gate: Gate) -> Finding:
@@ -82,10 +91,16 @@ def _verdict(
             tolerance = tolerances[gate.tolerance]
             return judge_tolerance(gate, tolerance, tolerance_evidence(checked, tolerance, today, other, digest))
         if isinstance(gate, ControlGate):
-            search = by_control[gate.control]
+            search = by_controls[gate.turned]
             evidence, result = search_evidence(checked, search, today, other, digest), search.result
             broken = "broken" in result.today.standings
-            return judge_control(gate, evidence, result.verdict, search.today, "of tier 1", today_broken=broken)
+            return judge_control(gate, evidence, result.verdict, _stands(search), today_broken=broken)
+        if isinstance(gate, BrakeGate):
+            study = by_brake[gate.brake]
+            at_delay = study.result.today
+            evidence = brake_evidence(checked, study, digest)
+            holds, broken = at_delay.holds, "broken" in at_delay.standings
+            return judge_brake(gate, evidence, study.brake.delay, holds=holds, broken=broken)
         if isinstance(gate, EffectGate):
             return judge_effect(gate, by_outcome[gate.outcome].evidence)
         return judge_inequality(gate, inequality_evidence(gate, years, digest))
@@ -97,6 +112,11 @@ def _verdict(
         absent.append(("Did it work, and for whom?", plan.left_out.pilot))
     opens = next((stage.id for stage in plan.stages if stage.status == "planned"), "")
     return verdict([judge(gate) for gate in plan.gates], absent, opens)
+
+
+def _stands(search: Search) -> str:
+    """Today's setting in words."""
+    return ", ".join(shown(now, control.UNIT) for control, now in zip(search.controls, search.today, strict=True))
 
 
 def _provenance(checked: CheckedPlan, found: tuple[World, ...], other: World, digest: str) -> Provenance:

@@ -46,7 +46,25 @@ class Withdrawals(Declared):
     """Longest maturity of short-term lending."""
 
 
-class Spread(Declared):
+class Behaviour(Declared):
+    """How institutions behave under stress."""
+
+    stops_when_failed_days: Annotated[float, Field(ge=0.0)] = 0.0
+    """For how long a failed provider of services stops."""
+    sales: Sales | None = None
+    """Fire sales; left out: nobody sells."""
+    funding: Withdrawals | None = None
+    """Funding withdrawals; left out: nobody withdraws."""
+
+    def mechanism(self) -> dict[str, Any]:
+        """As arguments of `contagion.prepare`."""
+        plain = {name: getattr(self, name) for name in type(self).model_fields if name not in ("sales", "funding")}
+        sales = FireSales(**self.sales.model_dump()) if self.sales else None
+        funding = Funding(**self.funding.model_dump()) if self.funding else None
+        return {**plain, "sales": sales, "funding": funding}
+
+
+class Spread(Behaviour):
     """How losses spread: the valuation of claims, and how institutions behave."""
 
     valuation: Valuation = "clearing"
@@ -61,19 +79,6 @@ class Spread(Declared):
     """Of exponential DebtRank: 0 is linear; large values wait for default."""
     horizon_days: Annotated[float, Field(ge=0.0)] = 365.0
     """Time to maturity, for merton."""
-    stops_when_failed_days: Annotated[float, Field(ge=0.0)] = 0.0
-    """For how long a failed provider of services stops."""
-    sales: Sales | None = None
-    """Fire sales; left out: nobody sells."""
-    funding: Withdrawals | None = None
-    """Funding withdrawals; left out: nobody withdraws."""
-
-    def mechanism(self) -> dict[str, Any]:
-        """As arguments of `contagion.prepare`."""
-        plain = {name: getattr(self, name) for name in type(self).model_fields if name not in ("sales", "funding")}
-        sales = FireSales(**self.sales.model_dump()) if self.sales else None
-        funding = Funding(**self.funding.model_dump()) if self.funding else None
-        return {**plain, "sales": sales, "funding": funding}
 
 
 class SystemFile(Declared):

@@ -9,13 +9,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from poundlock.desk.assessment import Assessment
-from poundlock.desk.risk_evidence import VALUATION_WORDS
+from poundlock.desk.worlds import VALUATION_WORDS
 from poundlock.evidence import Evidence
 from poundlock.figure import Figure, svg
+from poundlock.figures.control_charts import brake_figure, control_sentence, frontier_figure
 from poundlock.figures.files import write_whole
 from poundlock.figures.pilot_charts import effect_figure, effect_sentence, inequality_figure
 from poundlock.figures.result import result_text
-from poundlock.figures.risk_charts import control_sentence, frontier_figure, importance_figure, loss_figures
+from poundlock.figures.risk_charts import importance_figure, loss_figures
 from poundlock.risk import Estimate
 from poundlock.risk.controllability import standing
 from poundlock.rollout.gate import Finding, shown
@@ -103,7 +104,9 @@ def css_string(words: str) -> Markup:
 def _content(a: Assessment) -> dict[str, Any]:
     figures: dict[str, list[dict[str, Any]]] = {
         "spread": [_drawn(f) for f in (*loss_figures(a), importance_figure(a))],
-        "hold": [_drawn(frontier_figure(a, s)) for s in a.searches],
+        "hold": [
+            _drawn(f) for f in (*(frontier_figure(a, s) for s in a.searches), *(brake_figure(a, b) for b in a.brakes))
+        ],
         "work": [_drawn(f) for s in a.studies if (f := effect_figure(a, s)) is not None],
         "whom": [_drawn(f) for f in (inequality_figure(a),) if f is not None],
     }
@@ -117,7 +120,8 @@ def _content(a: Assessment) -> dict[str, Any]:
         "worlds": _world_table(a),
         "spread": _spread(a),
         "lifted": _lifted_table(a),
-        "searches": [(s, control_sentence(a, s), rules()[s.control.legal_basis].cited()) for s in a.searches],
+        "searches": [(s, control_sentence(a, s)) for s in a.searches],
+        "legal_bases": list(dict.fromkeys(rules()[c.legal_basis].cited() for s in a.searches for c in s.controls)),
         "measures": [_measure(a, number) for number in range(len(a.plan.measures))],
         "unestimated": [
             (s, effect_sentence(a, s, next(o for o in a.plan.pilot.outcomes if o.id == s.id)))
@@ -131,7 +135,7 @@ def _content(a: Assessment) -> dict[str, Any]:
 def number(evidence: Evidence) -> str:
     """The value of a gate with its unit; at the end of a search's range it is a bound."""
     text = shown(evidence.value, evidence.unit)
-    if evidence.value is not None and evidence.unit == "of tier 1" and evidence.high is None:
+    if evidence.value is not None and evidence.unit.startswith("of ") and evidence.high is None:
         return f"≥ {text}"
     return f"{text} log points" if evidence.value is not None and evidence.unit == "log points" else text
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from poundlock.desk.assessment import Assessment, OutcomeStudy, Search, World
+from poundlock.desk.assessment import Assessment, BrakeStudy, OutcomeStudy, Search, World
 from poundlock.evidence import Evidence
-from poundlock.risk import Estimate
+from poundlock.risk import Estimate, Point
 
 FORMAT = 1
 
@@ -45,6 +45,7 @@ def result(a: Assessment) -> dict[str, Any]:
         },
         "worlds": [_world(w) for w in (*a.worlds, *a.lifted, a.other_valuation)],
         "controls": [_search(a, s) for s in a.searches],
+        "brakes": [_brake(a, b) for b in a.brakes],
         "importance": _importance(a),
         "amplification": a.importance.amplification,
         "effects": [_study(s) for s in a.studies],
@@ -97,27 +98,49 @@ def _world(w: World) -> dict[str, Any]:
     }
 
 
+def _point(a: Assessment, ids: tuple[str, ...], p: Point) -> dict[str, Any]:
+    return {
+        "setting": dict(zip(ids, p.setting, strict=True)),
+        "granted": p.granted,
+        "cost": p.cost,
+        "share_of_networks": p.share,
+        "holds": p.holds,
+        "tolerances": {t.id: _estimate(e) for t, e in zip(a.plan.tolerances, p.estimates, strict=True)},
+    }
+
+
+def _brake(a: Assessment, b: BrakeStudy) -> dict[str, Any]:
+    return {
+        "id": b.brake.id,
+        "control": b.control.id,
+        "set_to": b.value,
+        "delay_days": b.brake.delay,
+        "holds": b.result.today.holds,
+        "longest_delay_that_holds": None if b.result.setting is None else b.result.setting[0],
+        "next_longer_that_fails": b.result.next_looser[0],
+        "monotone": b.result.monotone,
+        "points": [_point(a, ("delay_days",), p) for p in b.curve],
+    }
+
+
 def _search(a: Assessment, s: Search) -> dict[str, Any]:
     r = s.result
-    points = [
-        {
-            "setting": p.setting,
-            "granted": p.granted,
-            "holds": p.holds,
-            "tolerances": {t.id: _estimate(e) for t, e in zip(a.plan.tolerances, p.estimates, strict=True)},
-        }
-        for p in r.points
-    ]
     return {
-        "id": s.control.id,
+        "controls": list(s.ids),
         "verdict": r.verdict,
-        "today": s.today,
-        "loosest_that_holds": r.setting,
-        "next_looser_that_fails": r.next_looser,
+        "today": dict(zip(s.ids, s.today, strict=True)),
+        "cheapest_that_holds": None if r.setting is None else dict(zip(s.ids, r.setting, strict=True)),
+        "cost": None if r.held is None else r.held.cost,
+        "taken": s.taken,
+        "next_looser_that_fails": dict(zip(s.ids, r.next_looser, strict=True)),
+        "confirmed_by_all_scenarios": s.confirmed,
         "monotone": r.monotone,
+        "networks": r.networks,
+        "share_of_networks": None if r.held is None else r.held.share,
+        "share_asked_for": r.share,
         "wished": s.wished,
-        "legal_basis": s.control.legal_basis,
-        "points": points,
+        "legal_basis": {c.id: c.legal_basis for c in s.controls},
+        "points": [_point(a, s.ids, p) for p in r.points],
     }
 
 

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import altair as alt
 import numpy as np
 
-from poundlock.desk.assessment import Assessment, Search
-from poundlock.desk.risk_evidence import VALUATION_WORDS
-from poundlock.figure import INK, LIMIT, QUIET, SERIES, WIDTH, Figure, lines
+from poundlock.desk.assessment import Assessment
+from poundlock.desk.worlds import VALUATION_WORDS
+from poundlock.figure import LIMIT, SERIES, WIDTH, Figure, lines
 from poundlock.rollout.plan import ExpectedShortfall
 from poundlock.system import equity
 
-WORDS = {
-    "controlled": "Controlled",
-    "controllable": "Controllable, not controlled",
-    "not controllable": "Not controllable",
-    "undecided": "Undecided",
-}
 SHOWN_PROBABILITIES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
 
 
@@ -31,16 +25,16 @@ def loss_figures(a: Assessment) -> list[Figure]:
 def _exceedance(a: Assessment, tolerance: ExpectedShortfall) -> Figure:
     other = f"{a.other_valuation.label}, {VALUATION_WORDS[a.other_valuation.outcome.valuation]}"
     worlds = {w.label: w for w in a.worlds} | {other: a.other_valuation}
-    shares = {label: w.outcome.loss_share(tolerance.scope) for label, w in worlds.items()}
+    curves = {label: w.outcome.curve(tolerance.scope) for label, w in worlds.items()}
     draws, order = a.provenance.scenarios, list(worlds)
     chances = np.geomspace(1.0, max(10.0 / draws, 1e-5), 120)
     points = [
-        {"world": label, "loss": float(x), "chance": float(p)}
-        for label, share in shares.items()
-        for x, p in zip(np.quantile(share, 1.0 - chances), chances, strict=True)
+        {"world": label, "loss": curve.quantile(p), "chance": float(p)}
+        for label, curve in curves.items()
+        for p in chances
     ]
     shown = [p for p in SHOWN_PROBABILITIES if p * draws >= 10]
-    rows = [(f"{p:.1%}", *(f"{np.quantile(share, 1.0 - p):.1%}" for share in shares.values())) for p in shown]
+    rows = [(f"{p:.1%}", *(f"{curve.quantile(p):.1%}" for curve in curves.values())) for p in shown]
     tail = "; ".join(f"{label}: {w.estimates[tolerance.id].value:.1%}" for label, w in worlds.items())
     return Figure(
         f"losses-{tolerance.id}",
@@ -89,83 +83,6 @@ def _members(tolerance: ExpectedShortfall) -> str:
     scope = tolerance.scope
     words = [" and ".join(scope.kinds).replace("-", " ") if scope.kinds else "all institutions"]
     return ", ".join(words + ([f"regions {', '.join(scope.regions)}"] if scope.regions else [])).capitalize()
-
-
-def frontier_figure(a: Assessment, search: Search) -> Figure:
-    """What each setting of a control leaves of the credit, and how near every tolerance comes to its limit."""
-    order = [t.label for t in a.plan.tolerances]
-    points = [
-        {"credit": p.granted, "used": min(e.high / max(t.at_most, 1e-12), 5.0), "tolerance": t.label}
-        for p in search.result.points
-        for t, e in zip(a.plan.tolerances, p.estimates, strict=True)
-    ]
-    chart = alt.Chart(lines(points)).encode(
-        x=alt.X(
-            "credit:Q",
-            title=f"joint loans granted, {a.plan.system.unit}",
-            axis=alt.Axis(format="~s"),
-            scale=alt.Scale(zero=False),
-        ),
-        y=alt.Y("used:Q", title="upper end of the interval over its limit", axis=alt.Axis(format=".0%")),
-        color=alt.Color("tolerance:N", scale=alt.Scale(domain=order, range=list(SERIES)), legend=alt.Legend(columns=1)),
-    )
-    rule = alt.Chart(lines([{"one": 1.0}])).mark_rule(color=LIMIT, strokeDash=[2, 2]).encode(y="one:Q")
-    rows = [
-        (
-            f"{p.setting:.1%}",
-            f"{p.granted:,.0f}",
-            *(f"{e.value:.2%} ({s})" for e, s in zip(p.estimates, p.standings, strict=True)),
-        )
-        for p in search.result.points
-    ]
-    others = "all other limits as today" if search.control.others == "today" else "no other limit, as before"
-    return Figure(
-        f"frontier-{search.control.id}",
-        f"Credit against risk as the cap on one partner is loosened; {others}",
-        control_sentence(a, search),
-        ("cap, of tier 1", f"granted, {a.plan.system.unit}", *order),
-        tuple(rows),
-        alt.layer(chart.mark_line(point=True, strokeWidth=2), rule, *_flags(search)).properties(
-            width=WIDTH, height=260
-        ),
-    )
-
-
-def _flags(search: Search) -> list[Any]:
-    """Upright lines at the credit of today's setting and of the loosest that holds, with words beside them."""
-    result = search.result
-    start = "no cap, as before" if search.control.others == "before" else f"{result.today.setting:.0%}, today"
-    marked: list[dict[str, Any]] = [{"credit": result.today.granted, "says": start}]
-    if result.setting is not None and result.setting != result.today.setting:
-        held = next(p for p in result.points if p.setting == result.setting)
-        marked.append({"credit": held.granted, "says": f"{held.setting:.0%}, loosest that holds"})
-    granted = [p.granted for p in result.points]
-    middle, flags = 0.5 * (min(granted) + max(granted)), list[Any]()
-    for k, mark in enumerate(marked):
-        base = alt.Chart(lines([mark])).encode(x="credit:Q")
-        side: Literal["left", "right"] = "right" if mark["credit"] > middle else "left"
-        words = base.mark_text(align=side, y=-6 - 14 * k, color=INK, fontSize=11).encode(text="says:N")
-        flags += [base.mark_rule(color=QUIET), words]
-    return flags
-
-
-def control_sentence(a: Assessment, search: Search) -> str:
-    """The answer of a search in words, with its certificate."""
-    result, unit = search.result, a.plan.system.unit
-    start = "without a cap" if search.control.others == "before" else f"at {search.today:.0%} of tier 1"
-    tried = f"{len(result.points)} settings tried on the same {a.provenance.scenarios:,} scenarios"
-    if result.setting is None:
-        return f"{result.verdict.capitalize()}: no cap between {search.control.tightest:.0%} and {search.control.loosest:.0%} of tier 1 holds every tolerance ({tried})."
-    held = next(p for p in result.points if p.setting == result.setting)
-    cost = search.wished - held.granted
-    if result.next_looser is None:
-        edge = f"even {result.setting:.0%}, the loosest that may be set, holds every tolerance, so this cap is not what keeps the risk in bounds"
-    else:
-        edge = (
-            f"the loosest cap that surely holds every tolerance is {result.setting:.1%} of tier 1; "
-            f"at {result.next_looser:.1%} one of them is broken or undecided"
-        )
-    return f"{WORDS[result.verdict]} {start}: {edge}. At that cap {held.granted:,.0f} {unit} of {search.wished:,.0f} wished for are lent, {cost:,.0f} not ({tried})."
 
 
 def importance_figure(a: Assessment) -> Figure:

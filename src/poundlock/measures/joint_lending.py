@@ -85,12 +85,12 @@ def read_joint_loans(
     problems: list[Problem],
     *,
     where: Where = nowhere,
-    cap_is_searched: bool = False,
+    searched: frozenset[str] = frozenset(),
     amounts_known: bool = True,
 ) -> JointLoans | None:
     """Read the table of wished-for loans against a system; adds every Problem, returns None if there was one.
 
-    cap_is_searched: a control will cap the balance with one partner, so tier 1 capital is needed whatever the limits.
+    searched: limits that controls will set, so that what they are shares of is needed whatever they are today.
     amounts_known: False behind a Problem in the system's tables; then missing capital is not told a second time.
     """
     before = len(problems)
@@ -104,10 +104,9 @@ def read_joint_loans(
         column: _numbers(table, column, known, problems)
         for column, known in (("bank", institutions), ("platform", institutions), ("pool", pools))
     }
-    capped = cap_is_searched or any(
-        limits is not None and limits.partner_cap is not None for limits in (declared.today, declared.before)
-    )
-    total = any(limits is not None and limits.total_cap is not None for limits in (declared.today, declared.before))
+    settings = [limits for limits in (declared.today, declared.before) if limits is not None]
+    capped = "partner_cap" in searched or any(limits.partner_cap is not None for limits in settings)
+    total = "total_cap" in searched or any(limits.total_cap is not None for limits in settings)
     for row in np.flatnonzero((numbers["bank"] == numbers["platform"]) & (numbers["bank"] >= 0)):
         found = f"'{table['bank'][row]}' as bank and as platform"
         problems.append(table.problem(int(row), found, "two institutions", "correct one of the two"))

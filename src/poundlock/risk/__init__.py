@@ -1,21 +1,33 @@
 """Loss distributions over scenarios, and whether permitted controls can hold them."""
 
-from poundlock.risk.controllability import CapSearch, loosest_cap
-from poundlock.risk.scenarios import Drivers, ScenarioModel, draw_blocks, shock
+from poundlock.risk.controllability import ControlSearch, Point, Range, Tried, cheapest_setting
+from poundlock.risk.scenarios import EMPTY, Drivers, ScenarioModel, draw_blocks, shock
+from poundlock.risk.sensitivity import Change, Sensitivity, sensitivity
 from poundlock.risk.statistics import Estimate, event_probability, expected_shortfall, incremental_shortfall
+from poundlock.risk.tilting import shifts_for
 from poundlock.risk.tolerances import Outcome, simulate, statistic
+from poundlock.risk.trials import Trials
 
 __all__ = [
-    "CapSearch",
+    "EMPTY",
+    "Change",
+    "ControlSearch",
     "Drivers",
     "Estimate",
     "Outcome",
+    "Point",
+    "Range",
     "ScenarioModel",
+    "Sensitivity",
+    "Trials",
+    "Tried",
+    "cheapest_setting",
     "draw_blocks",
     "event_probability",
     "expected_shortfall",
     "incremental_shortfall",
-    "loosest_cap",
+    "sensitivity",
+    "shifts_for",
     "shock",
     "simulate",
     "statistic",

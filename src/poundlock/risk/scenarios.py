@@ -1,20 +1,26 @@
-"""Scenario blocks: one-year shocks to institutions and borrower pools from common, regional and sectoral factors."""
+"""Scenario blocks: one-year shocks to institutions and borrower pools from common, regional and sectoral factors, outages of
+providers, and runs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr, ndtri, stdtr
 
 from poundlock.reading import Declared
+from poundlock.risk.draws import BLOCK, Stream, Way, draw
 from poundlock.system.balance import Floats, System
 
-BLOCK = 1024
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Kinds = Annotated[tuple[str, ...], Field(min_length=1)]
+EMPTY = np.zeros((0, 0))
+FUND = "compensation-fund"
+"""Kind of an institution that a control adds: last in the system, holding cash alone; nothing is drawn for it."""
 
 
 class FactorShares(Declared):
@@ -37,6 +43,28 @@ class FactorShares(Declared):
         return self
 
 
+class Outages(Declared):
+    """Outages of providers: each of these kinds stops so often a year, each time for an exponential number of days."""
+
+    kinds: Kinds
+    """Kinds of institution, as in the institutions table."""
+    per_year: Annotated[float, Field(ge=0.0, le=1000.0)]
+    """Mean number of outages a year of each (Poisson)."""
+    mean_days: Annotated[float, Field(gt=0.0, le=365.0)]
+    """Mean duration of one."""
+
+
+class Runs(Declared):
+    """Runs by customers on institutions of these kinds, whatever their state."""
+
+    kinds: Kinds
+    """Kinds of institution, as in the institutions table."""
+    chance: Share
+    """Chance of a run within a year, for each."""
+    share: Share
+    """Share of the runnable balances that is withdrawn."""
+
+
 class ScenarioModel(Declared):
     """How one-year shocks are drawn."""
 
@@ -44,6 +72,15 @@ class ScenarioModel(Declared):
     """Number of scenarios; the plan's tolerances say how many they need at least."""
     seed: Annotated[int, Field(ge=0)]
     """Seed of all draws: same seed, same numbers to the last bit."""
+    draws: Way = "plain"
+    """How numbers are drawn: plain; sobol, evenly spread points for the factors; importance, more draws where tolerances are at
+    stake, each with its weight."""
+    degrees_of_freedom: Annotated[float, Field(gt=2.0)] | None = None
+    """Of a Student t copula, in which everything falls together more often; left out: Gaussian."""
+    outages: tuple[Outages, ...] = ()
+    """Outages of providers; who depends on them stands in the system's dependences."""
+    runs: tuple[Runs, ...] = ()
+    """Runs by customers; needs runnable balances."""
     volatility: dict[str, Annotated[float, Field(ge=0.0, le=5.0)]]
     """Yearly standard deviation of the log value of external assets outside pools, by kind of institution."""
     institutions: FactorShares
@@ -70,6 +107,8 @@ class Drivers:
 
     loadings: (n + k, f) on the f shared factors, rows of institutions first, then pools. own: (n,) weight of each
     institution's own draw. volatility: (n,). pools: (k, 4): default probability, loss given default, correlation, margin.
+    outages: (o, 3) and runs: (r, 3), for each institution concerned its number, then rate and mean days, or chance and share.
+    degrees: of the t copula, infinite for the Gaussian one.
     """
 
     loadings: Floats = field(repr=False)
@@ -77,13 +116,32 @@ class Drivers:
     volatility: Floats = field(repr=False)
     pools: Floats = field(repr=False)
     factors: tuple[str, ...]
+    outages: Floats = field(repr=False)
+    runs: Floats = field(repr=False)
+    degrees: float
+
+
+class Shocks(NamedTuple):
+    """One piece of b scenarios. asset_loss (b, n), pool_loss (b, k): fractions of the amount held, negative for a gain. outages
+    (b, n): days; runs (b, n): share withdrawn; both empty where nothing of the kind can happen. weight (b,). factors: (b, f), the
+    shared normals. first: number of the first scenario. replicate: see draws."""
+
+    asset_loss: Floats
+    pool_loss: Floats
+    outages: Floats
+    runs: Floats
+    weight: Floats
+    factors: Floats
+    first: int
+    replicate: int
 
 
 def drivers(system: System, model: ScenarioModel) -> Drivers:
     """Loadings of every institution and pool. Raises KeyError naming a kind without volatility."""
     names: dict[str, int] = {"common": 0}
     rows: list[dict[str, float]] = []
-    for region, kind in zip(system.regions, system.kinds, strict=True):
+    kinds = [kind for kind in system.kinds if kind != FUND]
+    for region, kind in zip(system.regions, kinds, strict=False):
         rows.append(
             {
                 "common": model.institutions.common,
@@ -106,39 +164,106 @@ def drivers(system: System, model: ScenarioModel) -> Drivers:
     for i, row in enumerate(rows):
         for name, share in row.items():
             loadings[i, names[name]] = np.sqrt(share)
-    n = len(system)
+    n = len(kinds)
     own = np.sqrt(np.maximum(0.0, 1.0 - (loadings[:n] ** 2).sum(axis=1)))
-    volatility = np.array([model.volatility[kind] for kind in system.kinds])
+    volatility = np.array([model.volatility[kind] for kind in kinds])
     pools = np.array(
         [[p.default_probability, p.loss_given_default, p.correlation, p.net_margin] for p in system.asset_classes]
     ).reshape(-1, 4)
-    return Drivers(loadings, own, volatility, pools, tuple(names))
+    outages = _by_kind(system, [(one.kinds, one.per_year, one.mean_days) for one in model.outages])
+    runs = _by_kind(system, [(one.kinds, one.chance, one.share) for one in model.runs])
+    degrees = np.inf if model.degrees_of_freedom is None else model.degrees_of_freedom
+    return Drivers(loadings, own, volatility, pools, tuple(names), outages, runs, degrees)
 
 
-def draw_blocks(of: Drivers, model: ScenarioModel) -> Iterator[tuple[Floats, Floats]]:
-    """Blocks of (asset loss, pool loss): shapes (b, n) and (b, k), fractions of the amount held, negative for a gain.
+def _by_kind(system: System, given: list[tuple[tuple[str, ...], float, float]]) -> Floats:
+    """Number of each institution of the kinds, and the two figures. Shape (m, 3)."""
+    rows = [(i, one, other) for kinds, one, other in given for i, kind in enumerate(system.kinds) if kind in kinds]
+    return np.array(rows, dtype=np.float64).reshape(-1, 3)
 
-    Every block of 1,024 scenarios has a generator of its own, spawned from the seed, so that blocks can be made in any
-    order and place. Asset value after a year is lognormal with mean one: loss = 1 - exp(v x - v^2 / 2), x standard
-    normal. Pool loss is Vasicek's (2002, Risk 15(12)): LGD N((N^-1(PD) - sqrt(rho) z) / sqrt(1 - rho)) - margin.
+
+BY_SCENARIO = ("asset_loss", "pool_loss", "outages", "runs", "weight", "factors")
+
+
+def rows_of(block: Shocks, rows: NDArray[np.int64]) -> Shocks:
+    """Some scenarios of a piece."""
+    parts: dict[str, Any] = {
+        name: getattr(block, name)[rows] if len(getattr(block, name)) else EMPTY for name in BY_SCENARIO
+    }
+    return block._replace(**parts)
+
+
+def joined(blocks: Sequence[Shocks]) -> Shocks:
+    """Several pieces as one; `first` and `replicate` are those of the first."""
+    parts: dict[str, Any] = {name: np.concatenate([getattr(block, name) for block in blocks]) for name in BY_SCENARIO}
+    return blocks[0]._replace(**parts)
+
+
+def stream(of: Drivers, model: ScenarioModel, shifts: Floats = EMPTY) -> Stream:
+    """What is drawn for these drivers. shifts: (m, f), of importance sampling."""
+    return Stream(len(of.factors), len(of.own), model.count, model.seed, model.draws, shifts)
+
+
+def draw_blocks(of: Drivers, model: ScenarioModel, shifts: Floats = EMPTY, begin: int = 0) -> Iterator[Shocks]:
+    """Shocks piece by piece, from number `begin` on; every piece of 1,024 scenarios has a generator of its own.
+
+    Asset value after a year is lognormal with mean one: loss = 1 - exp(v x - v^2 / 2), x standard normal. Pool loss is Vasicek's
+    (2002, Risk 15(12)): LGD N((N^-1(PD) - sqrt(rho) z) / sqrt(1 - rho)) - margin. With a t copula x and z are t variates that
+    share one mixing variable, mapped back to normal ones (Demarta and McNeil 2005, International Statistical Review 73(1)).
     """
-    n = len(of.own)
+    n, shared = len(of.own), len(of.factors)
     probability, given_default, correlation, margin = of.pools.T
     threshold = ndtri(probability)
-    blocks = -(-model.count // BLOCK)
-    for number, child in enumerate(np.random.SeedSequence(model.seed).spawn(blocks)):
-        size = min(BLOCK, model.count - number * BLOCK)
-        generator = np.random.Generator(np.random.PCG64DXSM(child))
-        normal = generator.standard_normal((BLOCK, len(of.factors) + n))[:size]
-        systematic = np.einsum("sf,if->si", normal[:, : len(of.factors)], of.loadings)
-        x = systematic[:, :n] + of.own * normal[:, len(of.factors) :]
+    for piece in draw(stream(of, model, shifts), begin):
+        factors = piece.normal[:, :shared]
+        systematic = np.einsum("sf,if->si", factors, of.loadings)
+        x, z = systematic[:, :n] + of.own * piece.normal[:, shared:], systematic[:, n:]
+        if np.isfinite(of.degrees):
+            mixing = np.sqrt(piece.uniform.chisquare(of.degrees, BLOCK)[: len(x), None] / of.degrees)
+            x, z = _as_normal(x / mixing, of.degrees), _as_normal(z / mixing, of.degrees)
         asset_loss = 1.0 - np.exp(of.volatility * x - 0.5 * of.volatility**2)
-        z = systematic[:, n:]
         pool_loss = given_default * ndtr((threshold - np.sqrt(correlation) * z) / np.sqrt(1.0 - correlation)) - margin
-        yield asset_loss, pool_loss
+        outages, runs = _outages(of, piece.uniform, len(x)), _runs(of, piece.uniform, len(x))
+        yield Shocks(asset_loss, pool_loss, outages, runs, piece.weight, factors, piece.first, piece.replicate)
+
+
+def _as_normal(t: Floats, degrees: float) -> Floats:
+    """The standard normal of the same rank as a t variate; by the lower tail, where digits are not lost."""
+    return np.asarray(-np.sign(t) * ndtri(stdtr(degrees, -np.abs(t))))
+
+
+def _outages(of: Drivers, generator: np.random.Generator, size: int) -> Floats:
+    if not len(of.outages):
+        return EMPTY
+    who, rate, days = of.outages[:, 0].astype(np.int64), of.outages[:, 1], of.outages[:, 2]
+    times = generator.poisson(rate, (BLOCK, len(who)))
+    lasted = generator.standard_gamma(np.maximum(times, 1)) * np.where(times > 0, days, 0.0)
+    found = np.zeros((size, len(of.own)))
+    for k, i in enumerate(who):
+        found[:, i] += lasted[:size, k]
+    return np.minimum(found, 365.0)
+
+
+def _runs(of: Drivers, generator: np.random.Generator, size: int) -> Floats:
+    if not len(of.runs):
+        return EMPTY
+    who, chance, share = of.runs[:, 0].astype(np.int64), of.runs[:, 1], of.runs[:, 2]
+    withdrawn = np.where(generator.random((BLOCK, len(who))) < chance, share, 0.0)
+    found = np.zeros((size, len(of.own)))
+    for k, i in enumerate(who):
+        found[:, i] = np.maximum(found[:, i], withdrawn[:size, k])
+    return found
 
 
 def shock(system: System, asset_loss: Floats, pool_loss: Floats) -> Floats:
     """Money lost on external assets by each institution. Shape (b, n); negative for a gain."""
+    drawn = asset_loss.shape[1]
     outside_pools = system.external_assets - system.safe_assets - system.holdings.sum(axis=1)
-    return np.asarray(outside_pools * asset_loss + np.einsum("sk,ik->si", pool_loss, system.holdings))
+    lost = outside_pools[:drawn] * asset_loss + np.einsum("sk,ik->si", pool_loss, system.holdings[:drawn])
+    return with_funds(np.asarray(lost), system)
+
+
+def with_funds(drawn: Floats, system: System) -> Floats:
+    """What was drawn for institutions, with a nought for each compensation fund that controls added. Shape (b, n)."""
+    missing = len(system) - drawn.shape[1]
+    return drawn if missing == 0 else np.hstack([drawn, np.zeros((len(drawn), missing))])

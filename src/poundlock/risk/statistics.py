@@ -1,13 +1,17 @@
-"""Statistics of simulated losses, each with its standard error and interval."""
+"""Statistics of simulated losses, each with its standard error and interval.
+
+With importance sampling every draw counts with its weight; with Sobol points the error is the spread between independent
+scramblings. Tails are exact whatever the length of the stream, see `tail`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
+from scipy.special import ndtri, stdtrit
 
+from poundlock.risk.tail import Hits, HitsKeeper, Tail, TailKeeper
 from poundlock.system.balance import Floats
 
 FEWEST_TAIL_DRAWS = 50
@@ -16,7 +20,8 @@ FEWEST_TAIL_DRAWS = 50
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """value, its standard error, and the two-sided interval low..high at confidence `level`. draws: scenarios used.
-    thin: the tail rests on fewer than 50 draws that lose anything, so that the interval cannot be trusted."""
+    thin: the tail rests on fewer than 50 draws that lose anything, so that the interval cannot be trusted.
+    effective: as many plain draws would give the same standard error (NaN where that cannot be told)."""
 
     value: float
     standard_error: float
@@ -25,6 +30,7 @@ class Estimate:
     level: float
     draws: int
     thin: bool = False
+    effective: float = np.nan
 
 
 def draws_needed(level: float) -> int:
@@ -32,79 +38,170 @@ def draws_needed(level: float) -> int:
     return int(np.ceil(round(FEWEST_TAIL_DRAWS / (1.0 - level), 9)))
 
 
-def expected_shortfall(losses: Floats, level: float, confidence: float = 0.95) -> Estimate:
+def expected_shortfall(
+    losses: Floats, level: float, confidence: float = 0.95, *, weights: Floats | None = None
+) -> Estimate:
     """Mean of the worst 1 - level share of the losses; the boundary draw counts with its fraction.
 
-    losses: (s,), positive is a loss. Raises ValueError when the tail is empty (fewer than 1 / (1 - level) draws).
-    Acerbi and Tasche 2002, Journal of Banking and Finance 26(7), def. 2.6. Error by the influence function.
+    losses: (s,), positive is a loss. weights: (s,), of importance sampling, with mean one in expectation. Raises ValueError when
+    the tail is empty (fewer than 1 / (1 - level) draws). Acerbi and Tasche 2002, Journal of Banking and Finance 26(7), def. 2.6.
+    Error by the influence function.
     """
-    value, influence = _shortfall_influence(losses, level)
-    thin = int(np.count_nonzero(losses)) < FEWEST_TAIL_DRAWS
-    return replace(_normal(value, influence, confidence), thin=thin)
+    return shortfall(_tail(losses, level, weights), confidence)
 
 
 def incremental_shortfall(with_measure: Floats, without: Floats, level: float, confidence: float = 0.95) -> Estimate:
     """Expected shortfall with the measure less that without it, on common draws. Both (s,), in the same order."""
     if len(with_measure) != len(without):
         raise ValueError(f"{len(with_measure)} draws with the measure, {len(without)} without; expected the same draws")
-    value, influence = _shortfall_influence(with_measure, level)
-    base, base_influence = _shortfall_influence(without, level)
-    return _normal(value - base, influence - base_influence, confidence)
+    return shortfall_added(_tail(with_measure, level, None), _tail(without, level, None), confidence)
 
 
-def event_probability(events: NDArray[np.bool_], confidence: float = 0.95) -> Estimate:
+def event_probability(
+    events: NDArray[np.bool_], confidence: float = 0.95, *, weights: Floats | None = None
+) -> Estimate:
     """Share of scenarios in which the event happened, with a Wilson interval (Wilson 1927, JASA 22). events: (s,)."""
-    n, hits = len(events), int(np.count_nonzero(events))
-    share = hits / n
-    low, high = _wilson(hits, n, confidence)
-    return Estimate(share, float(np.sqrt(share * (1 - share) / n)), low, high, confidence, n)
+    return probability(_hits(events, weights), confidence)
 
 
 def incremental_probability(
     with_measure: NDArray[np.bool_], without: NDArray[np.bool_], confidence: float = 0.95
 ) -> Estimate:
-    """Rise of an event's probability on common draws. Both (s,), in the same order.
+    """Rise of an event's probability on common draws. Both (s,), in the same order; see `probability_added`."""
+    return probability_added(_hits(with_measure, None), _hits(without, None), confidence)
+
+
+def shortfall(tail: Tail, confidence: float = 0.95) -> Estimate:
+    """Expected shortfall of a gathered tail; see `expected_shortfall`."""
+    value, boundary = _shortfall(tail)
+    over = np.maximum(tail.losses - boundary, 0.0) / (1.0 - tail.level)
+    found = _interval(value, tail.weights * over, tail.draws, tail.total, tail.replicates, confidence)
+    plain = float(tail.weights @ over**2 / tail.total - (tail.weights @ over / tail.total) ** 2)
+    weight = float(tail.weights @ tail.weights)
+    few = weight > 0.0 and tail.weights.sum() ** 2 / weight < min(
+        FEWEST_TAIL_DRAWS, 0.999 * (1 - tail.level) * tail.total
+    )
+    error, low, high = found
+    effective = plain / error**2 if error > 0.0 else np.nan
+    thin = tail.nonzero < FEWEST_TAIL_DRAWS or few
+    return Estimate(value, error, low, high, confidence, tail.total, thin, effective)
+
+
+def shortfall_added(with_measure: Tail, without: Tail, confidence: float = 0.95) -> Estimate:
+    """Rise of expected shortfall on common draws; the error is that of the difference draw by draw."""
+    parts, values = [], []
+    for tail, sign in ((with_measure, 1.0), (without, -1.0)):
+        value, boundary = _shortfall(tail)
+        values.append(value)
+        parts.append(sign * tail.weights * np.maximum(tail.losses - boundary, 0.0) / (1.0 - tail.level))
+    draws = np.concatenate([with_measure.draws, without.draws])
+    value = values[0] - values[1]
+    error, low, high = _interval(
+        value, np.concatenate(parts), draws, with_measure.total, with_measure.replicates, confidence
+    )
+    return Estimate(value, error, low, high, confidence, with_measure.total)
+
+
+def probability(hits: Hits, confidence: float = 0.95) -> Estimate:
+    """Probability of an event, with the Wilson interval of as many plain draws as would give the same error."""
+    n = hits.total
+    share = float(hits.weights.sum() / n)
+    plain = hits.replicates == 1 and bool(np.all(hits.weights == 1.0)) and hits.spread == n
+    error = float(np.sqrt(share * (1.0 - share) / n)) if plain else _error(hits.weights, hits.draws, n, hits.replicates)
+    if plain:
+        effective = float(n)
+    elif error > 0.0:
+        effective = min(share * (1.0 - share) / error**2, 1e4 * n)
+    else:
+        effective = float(n) ** 2 / hits.spread if hits.replicates == 1 else float(n)
+    low, high = _wilson(share, effective, confidence)
+    return Estimate(share, error, low, high, confidence, n, False, effective)
+
+
+def probability_added(with_measure: Hits, without: Hits, confidence: float = 0.95) -> Estimate:
+    """Rise of an event's probability on common draws.
 
     The rise is the share of draws in which the event happens only with the measure, less the share in which it happens
     only without; its interval joins the Wilson intervals of the two, so that a few discordant draws, or none, are not
     taken for certainty. Zou and Donner 2008, Statistics in Medicine 27(10), eq. 4 (variance estimates recovery).
     """
-    n = len(with_measure)
-    rises = int(np.count_nonzero(with_measure & ~without))
-    falls = int(np.count_nonzero(without & ~with_measure))
-    up, down = rises / n, falls / n
-    (up_low, up_high), (down_low, down_high) = _wilson(rises, n, confidence), _wilson(falls, n, confidence)
-    value = up - down
-    low = value - float(np.hypot(up - up_low, down_high - down))
-    high = value + float(np.hypot(up_high - up, down - down_low))
-    return Estimate(value, float(np.sqrt((up + down - value**2) / n)), low, high, confidence, n)
+    rises, falls = (
+        probability(_only(one, other), confidence) for one, other in ((with_measure, without), (without, with_measure))
+    )
+    value = rises.value - falls.value
+    low = value - float(np.hypot(rises.value - rises.low, falls.high - falls.value))
+    high = value + float(np.hypot(rises.high - rises.value, falls.value - falls.low))
+    total = with_measure.total
+    if with_measure.replicates == 1:
+        both = float((rises.standard_error**2 + falls.standard_error**2) + 2.0 * rises.value * falls.value / total)
+        error = float(np.sqrt(both))
+    else:
+        error = float(np.hypot(rises.standard_error, falls.standard_error))
+    return Estimate(value, error, low, high, confidence, total)
 
 
-def _wilson(hits: int, n: int, confidence: float) -> tuple[float, float]:
+def _only(one: Hits, other: Hits) -> Hits:
+    alone = ~np.isin(one.draws, other.draws, assume_unique=True)
+    return Hits(one.total, one.weights[alone], one.draws[alone], one.replicates, one.spread)
+
+
+def _tail(losses: Floats, level: float, weights: Floats | None) -> Tail:
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"level is {level:g}; a level within (0, 1) is needed")
+    keeper = TailKeeper(level, len(losses))
+    keeper.add(np.arange(len(losses)), losses, np.ones(len(losses)) if weights is None else weights)
+    return keeper.gathered()
+
+
+def _hits(events: NDArray[np.bool_], weights: Floats | None) -> Hits:
+    keeper = HitsKeeper(len(events))
+    keeper.add(np.arange(len(events)), events, np.ones(len(events)) if weights is None else weights)
+    return keeper.gathered()
+
+
+def _shortfall(tail: Tail) -> tuple[float, float]:
+    """Expected shortfall, and the loss at its boundary."""
+    mass = round((1.0 - tail.level) * tail.total, 9)
+    if mass < 1.0:
+        raise ValueError(
+            f"{tail.total} draws leave no tail at level {tail.level:g}; at least {draws_needed(tail.level)} are needed"
+        )
+    reached = np.cumsum(tail.weights)
+    whole = int(
+        np.searchsorted(reached, mass * (1.0 - 1e-12), side="left")
+    )  # draws that lie in it with all their weight
+    inside = np.minimum(whole, len(tail.losses) - 1)
+    boundary = float(tail.losses[inside])
+    before = float(reached[inside - 1]) if inside else 0.0
+    value = float((tail.weights[:inside] @ tail.losses[:inside] + (mass - before) * boundary) / mass)
+    return value, boundary
+
+
+def _interval(
+    value: float, influence: Floats, draws: NDArray[np.int64], total: int, replicates: int, confidence: float
+) -> tuple[float, float, float]:
+    """Standard error, low and high."""
+    error = _error(influence, draws, total, replicates)
+    quantile = ndtri(0.5 + confidence / 2) if replicates == 1 else stdtrit(replicates - 1, 0.5 + confidence / 2)
+    return error, value - float(quantile) * error, value + float(quantile) * error
+
+
+def _error(influence: Floats, draws: NDArray[np.int64], total: int, replicates: int) -> float:
+    """Standard error of sum(influence) / total, where all draws that are not listed have none; several of one draw add up."""
+    if replicates > 1:
+        edges = total * np.arange(replicates + 1) // replicates
+        part = np.searchsorted(edges, draws, side="right") - 1
+        means = np.bincount(part, influence, minlength=replicates) / np.diff(edges)
+        return float(np.std(means, ddof=1) / np.sqrt(replicates))
+    _, position = np.unique(draws, return_inverse=True)
+    by_draw = np.bincount(position.ravel(), influence) if len(draws) else np.zeros(0)
+    mean = by_draw.sum() / total
+    squares = ((by_draw - mean) ** 2).sum() + (total - len(by_draw)) * mean**2
+    return float(np.sqrt(squares / max(total - 1, 1) / total))
+
+
+def _wilson(share: float, n: float, confidence: float) -> tuple[float, float]:
     z = float(ndtri(0.5 + confidence / 2))
-    share = hits / n
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * float(np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)))
-    return (0.0 if hits == 0 else max(0.0, centre - half)), (1.0 if hits == n else min(1.0, centre + half))
-
-
-def _shortfall_influence(losses: Floats, level: float) -> tuple[float, Floats]:
-    n = len(losses)
-    tail = round((1.0 - level) * n, 9)
-    if not 0.0 < level < 1.0 or tail < 1.0:
-        raise ValueError(
-            f"{n} draws leave no tail at level {level:g}; at least {draws_needed(level) if 0 < level < 1 else 'a level within (0, 1)'} are needed"
-        )
-    whole = int(np.floor(tail))
-    order = np.sort(losses)[::-1]
-    boundary = float(order[min(whole, n - 1)])
-    value = float((order[:whole].sum() + (tail - whole) * boundary) / tail)
-    influence = np.maximum(losses - boundary, 0.0) / (1.0 - level)
-    return value, influence - influence.mean()
-
-
-def _normal(value: float, influence: Floats, confidence: float) -> Estimate:
-    n = len(influence)
-    error = float(np.sqrt(np.sum(influence**2) / max(n - 1, 1) / n))
-    half = float(ndtri(0.5 + confidence / 2)) * error
-    return Estimate(value, error, value - half, value + half, confidence, n)
+    return (0.0 if share == 0.0 else max(0.0, centre - half)), (1.0 if share == 1.0 else min(1.0, centre + half))

@@ -2,105 +2,184 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poundlock.contagion import propagate
-from poundlock.risk.scenarios import ScenarioModel, draw_blocks, drivers, shock
-from poundlock.risk.statistics import (
-    Estimate,
-    event_probability,
-    expected_shortfall,
-    incremental_probability,
-    incremental_shortfall,
-)
-from poundlock.rollout.plan import EventProbability, ExpectedShortfall, Scope, Tolerance
+from poundlock.contagion import Propagation, prepare, propagate
+from poundlock.contagion.model import Model
+from poundlock.risk.draws import REPLICATES, pieces
+from poundlock.risk.gathering import Curve, Gathering
+from poundlock.risk.scenarios import EMPTY, FUND, ScenarioModel, Shocks, draw_blocks, drivers, shock, with_funds
+from poundlock.risk.statistics import Estimate, probability, probability_added, shortfall, shortfall_added
+from poundlock.risk.tail import Hits, Tail
+from poundlock.rollout.plan import EventProbability, LossProbability, Scope, Tolerance
 from poundlock.system.balance import Floats, System, Valuation, equity
+from poundlock.version import VERSION
+
+PIECES_BETWEEN_SAVES = 64
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What groups of institutions lost over s scenarios, in the order of the draws.
+    """What groups of institutions lost over s scenarios; no larger than the tails that tolerances look at.
 
-    scopes: the g groups. lost, lost_to_shock: (s, g), equity lost in all and before contagion, money, >= 0.
-    failures, failures_to_shock: (s, g), institutions with equity below zero, in all and before contagion. equity: (g,), initial. mean_lost, failure_share: (n,), by
-    institution over all scenarios. converged: every scenario reached its tolerance; rounds, gap: the worst of them.
+    found, at_once: by tolerance id, the part of the losses that its statistic rests on, in all and by the shock alone.
+    curves: by scope, how likely each share of the group's equity is lost. scopes, equity (g,): the groups and their initial
+    equity. mean_lost, failure_share: (n,), by institution over all scenarios. converged: every scenario reached its
+    tolerance; rounds, gap: the worst of them.
     """
 
+    found: dict[str, Tail | Hits] = field(repr=False)
+    at_once: dict[str, Tail | Hits] = field(repr=False)
+    curves: tuple[Curve, ...] = field(repr=False)
     scopes: tuple[Scope, ...]
-    lost: Floats = field(repr=False)
-    lost_to_shock: Floats = field(repr=False)
-    failures: NDArray[np.int64] = field(repr=False)
-    failures_to_shock: NDArray[np.int64] = field(repr=False)
     equity: Floats
     mean_lost: Floats = field(repr=False)
     failure_share: Floats = field(repr=False)
+    draws: int
     converged: bool
     rounds: int
     gap: float
     valuation: str
 
-    def loss_share(self, scope: Scope) -> Floats:
-        """Equity lost by the group over its initial equity. Shape (s,), 0 to 1."""
-        group = self.scopes.index(scope)
-        return np.asarray(self.lost[:, group] / self.equity[group])
+    def curve(self, scope: Scope) -> Curve:
+        """How likely each share of the group's equity is lost."""
+        return self.curves[self.scopes.index(scope)]
 
     def before_contagion(self) -> Outcome:
         """The same scenarios with the shock alone, as if nothing spread."""
-        return replace(self, lost=self.lost_to_shock, failures=self.failures_to_shock)
+        return replace(self, found=self.at_once)
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Who counts for each tolerance. members: (g, n), ones and noughts. initial: (n,), equity where it is above nought. of: by
+    tolerance, the number of its scope."""
+
+    scopes: tuple[Scope, ...]
+    members: Floats = field(repr=False)
+    initial: Floats = field(repr=False)
+    of: tuple[int, ...]
+
+
+def groups_of(system: System, tolerances: Sequence[Tolerance]) -> Groups:
+    """All institutions first, then each scope once; compensation funds do not count. Raises ValueError for a scope without equity."""
+    scopes = tuple(dict.fromkeys([Scope(), *(t.scope for t in tolerances)]))
+    counted = np.array([kind != FUND for kind in system.kinds])
+    members = np.array([system.members(s.kinds, s.regions) & counted for s in scopes], dtype=np.float64)
+    initial = np.maximum(equity(system), 0.0)
+    if np.any(members @ initial <= 0.0):
+        raise ValueError(f"no institution with equity in scope {scopes[int(np.argmin(members @ initial))]}")
+    return Groups(scopes, members, initial, tuple(scopes.index(t.scope) for t in tolerances))
 
 
 def simulate(
     system: System,
     model: ScenarioModel,
-    scopes: Sequence[Scope],
+    tolerances: Sequence[Tolerance],
     *,
     valuation: Valuation | None = None,
+    shifts: Floats = EMPTY,
+    behaviour: dict[str, Any] | None = None,
+    keep: Path | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Outcome:
-    """Draw, shock and propagate every scenario, block by block; keeps sums by scope, not whole blocks.
+    """Draw, shock and propagate every scenario, piece by piece.
 
-    progress: called with the size of each finished block. Raises ValueError for a scope without equity.
+    shifts: (m, f), of importance sampling, see `importance_sampling`. behaviour: more of what `contagion.prepare` takes (sales,
+    funding). keep: file to which what is finished is written now and then, and from which an interrupted run goes on; it is
+    removed at the end. progress: called with the size of each finished piece. Raises ValueError for a scope without equity.
     """
-    chosen, unique = valuation or model.valuation, tuple(dict.fromkeys(scopes))
-    members = np.array([system.members(s.kinds, s.regions) for s in unique], dtype=np.float64).reshape(-1, len(system))
-    initial = np.maximum(equity(system), 0.0)
-    if np.any(members @ initial <= 0.0):
-        raise ValueError(f"no institution with equity in scope {unique[int(np.argmin(members @ initial))]}")
-    lost, to_shock, failures, at_once = (np.empty((model.count, len(unique))) for _ in range(4))
-    mean_lost, failed = np.zeros(len(system)), np.zeros(len(system))
-    at, rounds, gap, converged = 0, 0, 0.0, True
-    for asset_loss, pool_loss in draw_blocks(drivers(system, model), model):
-        result = propagate(system, shock(system, asset_loss, pool_loss), valuation=chosen, recovery=model.recovery)
-        block = slice(at, at + len(asset_loss))
-        lost[block] = np.einsum("si,gi->sg", result.equity_lost, members)
-        to_shock[block] = np.einsum("si,gi->sg", result.equity_lost_to_shock, members)
-        failures[block] = np.einsum("si,gi->sg", result.default.astype(np.float64), members)
-        failed_at_once = (result.initial_equity - result.direct_loss < 0.0).astype(np.float64)
-        at_once[block] = np.einsum("si,gi->sg", failed_at_once, members)
-        mean_lost += result.equity_lost.sum(axis=0) / model.count
-        failed += result.default.sum(axis=0) / model.count
-        at, rounds, gap = block.stop, max(rounds, int(result.rounds.max())), max(gap, float(result.gap.max()))
-        converged = converged and bool(result.converged.all())
+    chosen = valuation or model.valuation
+    made = prepare(system, valuation=chosen, recovery=model.recovery, **(behaviour or {}))
+    groups = groups_of(system, tolerances)
+    replicates = REPLICATES if model.draws == "sobol" else 1
+    digest = _digest(made, model, tolerances, shifts) if keep else ""
+    sums = Gathering(tolerances, len(groups.scopes), len(system), model.count, replicates, digest)
+    begin = sums.resume(keep) if keep else 0
+    plan = pieces(model.count, model.draws)
+    if progress and begin:
+        progress(sum(piece.size for piece in plan[:begin]))
+    for number, block in enumerate(draw_blocks(drivers(system, model), model, shifts, begin), begin):
+        _gather(sums, groups, tolerances, block, spread_of(made, block))
+        if keep and number % PIECES_BETWEEN_SAVES == PIECES_BETWEEN_SAVES - 1:
+            sums.save(keep, number + 1)
         if progress:
-            progress(len(asset_loss))
+            progress(len(block.weight))
+    if keep:
+        keep.unlink(missing_ok=True)
+    found, at_once = sums.found()
     return Outcome(
-        unique,
-        lost,
-        to_shock,
-        failures.astype(np.int64),
-        at_once.astype(np.int64),
-        members @ initial,
-        mean_lost,
-        failed,
-        converged,
-        rounds,
-        gap,
+        found,
+        at_once,
+        sums.curves(),
+        groups.scopes,
+        groups.members @ groups.initial,
+        sums.mean_lost,
+        sums.failed,
+        model.count,
+        sums.converged,
+        sums.rounds,
+        sums.gap,
         chosen,
     )
+
+
+def _digest(made: Model, model: ScenarioModel, tolerances: Sequence[Tolerance], shifts: Floats) -> str:
+    """Of all that a simulation depends on."""
+    known = hashlib.sha256(model.model_dump_json().encode())
+    known.update(repr((made.mechanism, made.groups, VERSION)).encode())
+    for tolerance in tolerances:
+        known.update(tolerance.model_dump_json().encode())
+    system = made.system
+    network = [array for layer in system.layers for array in (layer.amounts.indptr, layer.amounts.indices)]
+    for array in (system.external_assets, made.initial, made.at_risk.data, system.holdings, shifts, *network):
+        known.update(np.ascontiguousarray(array).tobytes())
+    return known.hexdigest()
+
+
+def spread_of(made: Model, block: Shocks) -> Propagation:
+    """One piece of scenarios through the system."""
+    system = made.system
+    losses = shock(system, block.asset_loss, block.pool_loss)
+    outages = with_funds(block.outages, system) if len(block.outages) and system.dependences is not None else None
+    runs = with_funds(block.runs, system) if len(block.runs) and made.mechanism.funding is not None else None
+    return propagate(made, losses, outages=outages, runs=runs)
+
+
+def measured(tolerances: Sequence[Tolerance], groups: Groups, lost: Floats, failed: NDArray[np.bool_]) -> list[Floats]:
+    """What each tolerance looks at, (s,) each: the share of equity lost, or whether the event happened, one or nought. lost: (s, n),
+    equity lost, money; failed: (s, n)."""
+    total = groups.members @ groups.initial
+    shares = np.einsum("si,gi->sg", lost, groups.members) / total
+    failures = np.einsum("si,gi->sg", failed.astype(np.float64), groups.members)
+    found = []
+    for tolerance, g in zip(tolerances, groups.of, strict=True):
+        if isinstance(tolerance, EventProbability):
+            found.append((failures[:, g] >= tolerance.failures_at_least).astype(np.float64))
+        elif isinstance(tolerance, LossProbability):
+            found.append((shares[:, g] >= tolerance.loss_at_least).astype(np.float64))
+        else:
+            found.append(shares[:, g])
+    return found
+
+
+def _gather(
+    sums: Gathering, groups: Groups, tolerances: Sequence[Tolerance], block: Shocks, result: Propagation
+) -> None:
+    failed_at_once = result.initial_equity - result.direct_loss < 0.0
+    found = measured(tolerances, groups, result.equity_lost, result.default)
+    at_once = measured(tolerances, groups, result.equity_lost_to_shock, failed_at_once)
+    draws = block.first + np.arange(len(block.weight))
+    sums.add(draws, found, at_once, block.weight)
+    share = np.einsum("si,gi->sg", result.equity_lost, groups.members) / (groups.members @ groups.initial)
+    sums.add_all(share, result, block.weight)
 
 
 def statistic(tolerance: Tolerance, outcome: Outcome, without: Outcome | None = None) -> Estimate:
@@ -108,19 +187,14 @@ def statistic(tolerance: Tolerance, outcome: Outcome, without: Outcome | None = 
 
     Raises ValueError when 'added' is asked without a comparison, or the tail holds no draw.
     """
-    scope = tolerance.scope
+    return estimate(tolerance, outcome.found[tolerance.id], without.found[tolerance.id] if without else None)
+
+
+def estimate(tolerance: Tolerance, found: Tail | Hits, without: Tail | Hits | None) -> Estimate:
+    """The same from what was gathered for this tolerance."""
     if tolerance.added_by_measures and without is None:
         raise ValueError(f"tolerance '{tolerance.id}' asks what measures add, but there is no run without them")
-    if isinstance(tolerance, ExpectedShortfall):
-        losses = outcome.loss_share(scope)
-        if tolerance.added_by_measures and without is not None:
-            return incremental_shortfall(losses, without.loss_share(scope), tolerance.level)
-        return expected_shortfall(losses, tolerance.level)
-    events = _happened(tolerance, outcome)
-    if tolerance.added_by_measures and without is not None:
-        return incremental_probability(events, _happened(tolerance, without))
-    return event_probability(events)
-
-
-def _happened(tolerance: EventProbability, outcome: Outcome) -> NDArray[np.bool_]:
-    return outcome.failures[:, outcome.scopes.index(tolerance.scope)] >= tolerance.failures_at_least
+    base = without if tolerance.added_by_measures else None
+    if isinstance(found, Tail):
+        return shortfall_added(found, base) if isinstance(base, Tail) else shortfall(found)
+    return probability_added(found, base) if isinstance(base, Hits) else probability(found)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from poundlock.evidence import Evidence
-from poundlock.rollout.plan import ControlGate, EffectGate, InequalityGate, Tolerance, ToleranceGate
+from poundlock.rollout.plan import BrakeGate, ControlGate, EffectGate, InequalityGate, Tolerance, ToleranceGate
 
 Kind = Literal["pass", "inconclusive", "no data", "error", "fail", "breach"]
 WORST_FIRST: Final[tuple[Kind, ...]] = ("breach", "fail", "error", "no data", "inconclusive", "pass")
@@ -67,14 +67,15 @@ def verdict(findings: Sequence[Finding], absent: Sequence[tuple[str, str]] = (),
 
 
 def shown(value: float | None, unit: str) -> str:
-    """A number as a reader wants it: shares in per cent, log points with their sign, money with its unit."""
+    """A number as a reader wants it: shares, and shares of something, in per cent, log points with their sign, money with its unit."""
     if value is None:
         return "none"
     if unit == "share":
         percent = 100.0 * value
         text = f"{percent:.2f} %" if abs(percent) >= 0.095 or percent == 0 else f"{percent:.2g} %"
-    elif unit == "of tier 1":
-        text = f"{100.0 * value:.0f} % of tier 1"
+    elif unit.startswith("of "):
+        digits = 0 if value == 0.0 or abs(value) >= 0.0995 else 2
+        text = f"{100.0 * value:.{digits}f} % {unit}"
     elif unit == "log points":
         text = f"{value:+.3f}" if abs(value) >= 0.0005 or value == 0 else f"{value:+.1g}"
     elif unit in ("index", "index change"):
@@ -100,7 +101,7 @@ def _unfit(evidence: Evidence) -> tuple[Kind, str] | None:
 class _Bench:
     """One gate with its evidence and limit, waiting for the finding."""
 
-    gate: ToleranceGate | ControlGate | EffectGate | InequalityGate
+    gate: ToleranceGate | ControlGate | BrakeGate | EffectGate | InequalityGate
     evidence: Evidence
     limit: str
 
@@ -157,15 +158,13 @@ def _more_draws(evidence: Evidence, distance: float, width: float) -> str:
     return f"about {needed:,.0f} scenarios instead of {evidence.draws:,}, if the estimate stays where it is"
 
 
-def judge_control(
-    gate: ControlGate, evidence: Evidence, outcome: str, today: float, unit: str, *, today_broken: bool
-) -> Finding:
+def judge_control(gate: ControlGate, evidence: Evidence, outcome: str, today: str, *, today_broken: bool) -> Finding:
     """Controlled passes; controllable or not controllable fails if today's setting breaks a limit; else inconclusive.
 
-    evidence: the loosest setting that holds, its `high` the next looser that does not (None at the end of the range).
-    outcome: verdict of the search. today: today's setting, in `unit`. today_broken: it surely breaks a tolerance; False when it straddles one.
+    evidence: the loosest setting that holds, its `high` the next looser that does not (None at the end of the range); of several
+    controls, the cost of the cheapest setting. outcome: verdict of the search. today: today's setting, in words. today_broken: it surely breaks a tolerance; False when it straddles one.
     """
-    bench = _Bench(gate, evidence, f"every tolerance holds at today's {shown(today, unit)}")
+    bench = _Bench(gate, evidence, f"every tolerance holds at today's {today}")
     if outcome == "not controllable" and not evidence.error:
         why = "not controllable: not even the tightest permitted setting holds every tolerance"
         return bench.finds("fail", why, "another control, more capital or a smaller measure")
@@ -174,7 +173,9 @@ def judge_control(
         return bench.finds("inconclusive", why, "more scenarios")
     if (held := bench.held()) is not None:
         return held
-    found = shown(evidence.value, unit)
+    found = shown(evidence.value, evidence.unit)
+    if gate.together:
+        found = f"the cheapest setting, which costs {found}"
     if outcome == "controllable" and not today_broken:
         why = f"simulation error straddles a limit at today's setting; every tolerance surely holds up to {found}"
         return bench.finds("inconclusive", why, f"more scenarios, or a setting of at most {found}")
@@ -189,6 +190,24 @@ def judge_control(
         why += ", the loosest that may be set"
         change = "larger losses or tighter tolerances; no permitted setting of this control"
     return bench.finds("pass", why, change)
+
+
+def judge_brake(gate: BrakeGate, evidence: Evidence, delay: float, *, holds: bool, broken: bool) -> Finding:
+    """Pass when every tolerance holds with the plan's own delay, fail when one is surely broken, else inconclusive.
+
+    evidence: the longest delay at which all hold, days. delay: the plan's. holds, broken: what the tolerances say there."""
+    bench = _Bench(gate, evidence, f"every tolerance holds after {delay:,.0f} days")
+    if broken and not evidence.error:
+        longest = "at none" if evidence.value is None else f"up to {shown(evidence.value, evidence.unit)}"
+        why = f"decided on after {delay:,.0f} days the control comes too late: every tolerance holds {longest}"
+        return bench.finds("fail", why, "faster reports, a faster decision, shorter loans or a tighter control")
+    if (held := bench.held()) is not None:
+        return held
+    longest = shown(evidence.value, evidence.unit)
+    if holds:
+        return bench.finds("pass", f"in time: every tolerance holds up to {longest}", f"a delay longer than {longest}")
+    why = f"simulation error straddles a limit after {delay:,.0f} days; every tolerance surely holds up to {longest}"
+    return bench.finds("inconclusive", why, f"more scenarios, or a delay of at most {longest}")
 
 
 def judge_effect(gate: EffectGate, evidence: Evidence) -> Finding:

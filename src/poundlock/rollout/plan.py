@@ -54,7 +54,15 @@ class EventProbability(_Limit):
     """So many failures in one year make the event."""
 
 
-Tolerance = Annotated[ExpectedShortfall | EventProbability, Field(discriminator="statistic")]
+class LossProbability(_Limit):
+    """Chance within a year that the institutions in scope together lose at least such a share of their equity."""
+
+    statistic: Literal["loss-probability"]
+    loss_at_least: Annotated[float, Field(gt=0.0, le=1.0)]
+    """So large a share of their equity makes the event."""
+
+
+Tolerance = Annotated[ExpectedShortfall | EventProbability | LossProbability, Field(discriminator="statistic")]
 
 
 class Stage(Declared):
@@ -96,11 +104,26 @@ class ToleranceGate(_Gate):
 
 
 class ControlGate(_Gate):
-    """Is there a setting of a permitted control at which every tolerance holds?"""
+    """Is there a setting of permitted controls at which every tolerance holds?"""
 
     kind: Literal["controllable"]
     control: Id
     """Id of the control."""
+    together: Annotated[tuple[Id, ...], Field(max_length=3)] = ()
+    """Ids of up to three more controls that may be turned at the same time; then the cheapest setting of all is sought."""
+
+    @property
+    def turned(self) -> tuple[str, ...]:
+        """All controls that may be turned."""
+        return (*self.together, self.control)
+
+
+class BrakeGate(_Gate):
+    """Does a control, decided on as late as the plan says, still hold every tolerance?"""
+
+    kind: Literal["brake"]
+    brake: Id
+    """Id of the brake."""
 
 
 class EffectGate(_Gate):
@@ -144,4 +167,4 @@ class InequalityGate(_Gate):
         return self
 
 
-Gate = Annotated[ToleranceGate | ControlGate | EffectGate | InequalityGate, Field(discriminator="kind")]
+Gate = Annotated[ToleranceGate | ControlGate | BrakeGate | EffectGate | InequalityGate, Field(discriminator="kind")]

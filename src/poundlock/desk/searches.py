@@ -1,0 +1,159 @@
+"""Controllability of a checked plan: the cheapest setting of its controls that holds every tolerance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+from poundlock.desk.assessment import BrakeStudy, Search
+from poundlock.desk.check import CheckedPlan
+from poundlock.desk.worlds import Ground, Progress
+from poundlock.measures import Limits, granted
+from poundlock.risk import ControlSearch, Outcome, Range, Trials, Tried, cheapest_setting
+from poundlock.risk.brake import YEAR, Brake, braked
+from poundlock.risk.controllability import Setting, judged, standing
+from poundlock.risk.controls import LIMITS, ON_MEASURES, Controlled, under_controls
+from poundlock.rollout.plan import ControlGate
+
+DELAYS = (0.0, 14.0, 30.0, 60.0, 90.0, 120.0, 180.0, 270.0, YEAR)
+Build = Callable[[Setting, int], Controlled]
+"""Setting and number of a network to the system."""
+
+
+def searches(ground: Ground, without: Sequence[Outcome], progress: Progress) -> tuple[Search, ...]:
+    """For each control, the loosest setting that holds every tolerance, all else as today; then, for each gate that turns several,
+    the cheapest setting of all. without: by network, the outcome without the measures."""
+    plan = ground.checked.plan
+    by_id = {control.id: control for control in plan.controls}
+    chosen: list[tuple[str, ...]] = [(control.id,) for control in plan.controls]
+    chosen += [g.turned for g in plan.gates if isinstance(g, ControlGate) and g.together]
+    return tuple(_search(ground, tuple(by_id[name] for name in names), without, progress) for names in chosen)
+
+
+def _search(ground: Ground, controls: tuple[Any, ...], without: Sequence[Outcome], progress: Progress) -> Search:
+    plan, around = ground.checked.plan, limits_around(ground.checked, controls)
+    build = system_under(ground, controls, around)
+    ranges = [Range(c.tightest, c.loosest, c.resolution) for c in controls]
+    today = tuple(_today(c, around) for c in controls)
+    task = f"search over {' and '.join(c.id for c in controls)}"
+    trials = _trials(ground, build, without, task, progress)
+    trials.narrow(*_ends(ranges, today))
+    share = plan.networks.share
+    result = cheapest_setting(
+        _evaluation(ground, trials, build),
+        plan.tolerances,
+        ranges,
+        today=today,
+        cost=lambda s: build(s, 0).cost,
+        share=share,
+    )
+    confirmed = _confirmed(trials, result, share)
+    taken = build(result.setting, 0).taken if result.setting else {}
+    return Search(controls, today, result, _wished(ground, around), taken, confirmed, trials.looked_at)
+
+
+def _trials(ground: Ground, build: Build, without: Sequence[Outcome], task: str, progress: Progress) -> Trials:
+    plan = ground.checked.plan
+    return Trials(
+        lambda setting, network: build(setting, network).system,
+        len(ground.networks),
+        plan.scenarios,
+        plan.tolerances,
+        without=without,
+        shifts=ground.shifts,
+        behaviour=ground.behaviour,
+        progress=lambda done: progress(task, done),
+    )
+
+
+def _evaluation(ground: Ground, trials: Trials, build: Build) -> Callable[[Setting], Tried]:
+    def evaluate(setting: Setting) -> Tried:
+        tried = [trials.at(setting, k) for k in range(len(ground.networks))]
+        here, estimates = build(setting, 0), tuple(t.estimates for t in tried)
+        converged, monotone = all(t.converged for t in tried), all(t.monotone for t in tried)
+        return Tried(estimates, here.granted, here.cost, converged, monotone)
+
+    return evaluate
+
+
+def brake_studies(ground: Ground, without: Sequence[Outcome], progress: Progress) -> tuple[BrakeStudy, ...]:
+    """For each brake, the longest delay of its control at which every tolerance holds, and how the risk grows with the delay."""
+    return tuple(_brake_study(ground, brake, without, progress) for brake in ground.checked.plan.brakes)
+
+
+def _brake_study(ground: Ground, brake: Brake, without: Sequence[Outcome], progress: Progress) -> BrakeStudy:
+    plan, loans = ground.checked.plan, ground.checked.loans
+    control = next(c for c in plan.controls if c.id == brake.control)
+    value = control.tightest if brake.to is None else brake.to
+    around = limits_around(ground.checked, (control,))
+
+    @cache
+    def build(setting: Setting, network: int) -> Controlled:
+        base = ground.networks[network]
+        system, total = braked(base, plan.measures, loans, around, control, value, setting[0])
+        return Controlled(system, total, {}, 0.0)
+
+    trials = _trials(ground, build, without, f"brake distance of {brake.id}", progress)
+    trials.narrow((0.0,), (YEAR,))
+    evaluate, share = _evaluation(ground, trials, build), plan.networks.share
+    days = [Range(0.0, YEAR, 1.0)]
+    result = cheapest_setting(evaluate, plan.tolerances, days, today=(brake.delay,), share=share)
+    curve = [judged((delay,), evaluate((delay,)), plan.tolerances, share) for delay in DELAYS]
+    return BrakeStudy(brake, control, value, result, tuple(curve))
+
+
+def limits_around(checked: CheckedPlan, controls: Sequence[Any]) -> dict[str, Limits]:
+    """The limits of every measure while these controls are turned: the earlier ones where a control is to work alone."""
+    alone = {c.measure for c in controls if isinstance(c, ON_MEASURES) and c.others == "before"}
+    return {m.id: m.before if m.id in alone and m.before else m.today for m in checked.plan.measures}
+
+
+def system_under(ground: Ground, controls: Sequence[Any], around: dict[str, Limits]) -> Build:
+    """The system under any setting of these controls."""
+    plan, loans = ground.checked.plan, ground.checked.loans
+
+    @cache
+    def build(setting: Setting, network: int) -> Controlled:
+        turned = tuple(zip(controls, setting, strict=True))
+        return under_controls(ground.networks[network], plan.measures, loans, around, turned)
+
+    return build
+
+
+def _today(control: Any, around: dict[str, Limits]) -> float:
+    """Where a control stands now: the limit that it sets, if there is one; else as loose as it goes."""
+    name = LIMITS.get(type(control))
+    now = getattr(around[control.measure], name) if name else None
+    return float(control.loosest if now is None else now)
+
+
+def _ends(ranges: Sequence[Range], today: Setting) -> tuple[Setting, Setting]:
+    """The tightest and the loosest that a search can try, today's setting among them."""
+    tight, loose = [], []
+    for own, now in zip(ranges, today, strict=True):
+        tighter, looser = (min, max) if own.tightest < own.loosest else (max, min)
+        tight.append(tighter(own.tightest, now))
+        loose.append(looser(own.loosest, now))
+    return tuple(tight), tuple(loose)
+
+
+def _wished(ground: Ground, around: dict[str, Limits]) -> float:
+    """Joint loans if nothing were capped, money."""
+    checked, total = ground.checked, 0.0
+    for measure in checked.plan.measures:
+        unlimited = Limits(platform_share=around[measure.id].platform_share)
+        total += float(granted(measure, unlimited, checked.loans[measure.id], checked.read.system).sum())
+    return total
+
+
+def _confirmed(trials: Trials, result: ControlSearch, share: float) -> bool:
+    """Whether the setting that was found holds in a simulation of all scenarios too."""
+    if result.setting is None:
+        return True
+    trials_in_full, _ = trials.in_full(result.setting)
+    good = [
+        all(standing(t, e) == "holds" for t, e in zip(trials.tolerances, one.estimates, strict=True))
+        for one in trials_in_full
+    ]
+    return sum(good) / len(good) >= share - 1e-12

@@ -1,0 +1,201 @@
+"""Charts of controllability: credit against risk as a control is loosened, and the answer in words."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import altair as alt
+
+from poundlock.desk.assessment import Assessment, BrakeStudy, Search
+from poundlock.figure import INK, LIMIT, QUIET, SERIES, WIDTH, Figure, lines
+from poundlock.risk.controllability import Point
+from poundlock.rollout.gate import shown
+
+WORDS = {
+    "controlled": "Controlled",
+    "controllable": "Controllable, not controlled",
+    "not controllable": "Not controllable",
+    "undecided": "Undecided",
+}
+CONTROL_WORDS = {
+    "partner-cap": "cap on one partner",
+    "total-cap": "cap on all joint loans",
+    "contribution-floor": "platform's least share",
+    "suspension": "new business allowed",
+    "capital-add-on": "capital add-on",
+    "compensation-fund": "compensation fund",
+    "liquidity-line": "liquidity line",
+    "ring-fence": "lending across regions allowed",
+}
+
+
+def frontier_figure(a: Assessment, search: Search) -> Figure:
+    """What each setting leaves of the credit (or, where it takes none, costs), and how near every tolerance comes to its limit."""
+    order, points = [t.label for t in a.plan.tolerances], search.result.points
+    credit = max(p.granted for p in points) - min(p.granted for p in points) > 0.0
+    what = f"joint loans granted, {a.plan.system.unit}" if credit else f"cost of controls, {a.plan.system.unit} a year"
+    data = [
+        {"x": _across(p, credit), "used": min(e.high / max(t.at_most, 1e-12), 5.0), "tolerance": t.label}
+        for p in points
+        for t, e in zip(a.plan.tolerances, p.estimates, strict=True)
+    ]
+    chart = alt.Chart(lines(data)).encode(
+        x=alt.X("x:Q", title=what, axis=alt.Axis(format="~s"), scale=alt.Scale(zero=False)),
+        y=alt.Y("used:Q", title="upper end of the interval over its limit", axis=alt.Axis(format=".0%")),
+        color=alt.Color("tolerance:N", scale=alt.Scale(domain=order, range=list(SERIES)), legend=alt.Legend(columns=1)),
+    )
+    rule = alt.Chart(lines([{"one": 1.0}])).mark_rule(color=LIMIT, strokeDash=[2, 2]).encode(y="one:Q")
+    drawn = chart.mark_line(point=True, strokeWidth=2) if len(search.controls) == 1 else chart.mark_point(size=24)
+    return Figure(
+        f"frontier-{'-'.join(search.ids)}",
+        f"{'Credit' if credit else 'Cost'} against risk as {_names(search)} {'is' if len(search.controls) == 1 else 'are'} turned; {_around(search)}",
+        control_sentence(a, search),
+        (*_heads(search), f"granted, {a.plan.system.unit}", f"cost, {a.plan.system.unit} a year", *order),
+        tuple(_row(a, search, p) for p in points),
+        alt.layer(drawn, rule, *_flags(a, search, credit)).properties(width=WIDTH, height=260),
+    )
+
+
+def _across(point: Point, credit: bool) -> float:
+    return point.granted if credit else point.cost
+
+
+def _names(search: Search) -> str:
+    return " and ".join(f"the {CONTROL_WORDS[c.kind]}" for c in search.controls)
+
+
+def _around(search: Search) -> str:
+    alone = all(getattr(c, "others", "today") == "before" for c in search.controls)
+    return "no other limit, as before" if alone else "all other limits as today"
+
+
+def _heads(search: Search) -> list[str]:
+    return [f"{CONTROL_WORDS[c.kind]}, {c.UNIT}" for c in search.controls]
+
+
+def value_words(a: Assessment, search: Search, number: int, value: float) -> str:
+    """A control's value with its unit."""
+    unit = search.controls[number].UNIT
+    return shown(value, a.plan.system.unit if unit == "in money" else unit)
+
+
+def setting_words(a: Assessment, search: Search, setting: tuple[float, ...]) -> str:
+    """All values of a setting; with several controls, each with its name."""
+    if len(setting) == 1:
+        return value_words(a, search, 0, setting[0])
+    return ", ".join(
+        f"{CONTROL_WORDS[c.kind]} {value_words(a, search, k, v)}"
+        for k, (c, v) in enumerate(zip(search.controls, setting, strict=True))
+    )
+
+
+def _row(a: Assessment, search: Search, point: Point) -> tuple[str, ...]:
+    values = [value_words(a, search, k, v) for k, v in enumerate(point.setting)]
+    standings = [f"{e.value:.2%} ({s})" for e, s in zip(point.estimates, point.standings, strict=True)]
+    return (*values, f"{point.granted:,.0f}", f"{point.cost:,.0f}", *standings)
+
+
+def _flags(a: Assessment, search: Search, credit: bool) -> list[Any]:
+    """Upright lines at today's setting and at the one found, with words beside them."""
+    result, held = search.result, search.result.held
+    start = "no cap, as before" if _around(search).startswith("no other") else "today"
+    marked: list[dict[str, Any]] = [{"x": _across(result.today, credit), "says": start}]
+    if held is not None and held.setting != result.today.setting:
+        found = "loosest that holds" if len(search.controls) == 1 else "cheapest that holds"
+        marked.append({"x": _across(held, credit), "says": f"{setting_words(a, search, held.setting)}, {found}"})
+    across = [_across(p, credit) for p in result.points]
+    middle, flags = 0.5 * (min(across) + max(across)), list[Any]()
+    for k, mark in enumerate(marked):
+        base = alt.Chart(lines([mark])).encode(x="x:Q")
+        side: Literal["left", "right"] = "right" if mark["x"] > middle else "left"
+        words = base.mark_text(align=side, y=-6 - 14 * k, color=INK, fontSize=11).encode(text="says:N")
+        flags += [base.mark_rule(color=QUIET), words]
+    return flags
+
+
+def stands(a: Assessment, search: Search) -> str:
+    """Where the controls stand now, in words."""
+    return "without a cap" if _around(search).startswith("no other") else f"at {setting_words(a, search, search.today)}"
+
+
+def control_sentence(a: Assessment, search: Search) -> str:
+    """The answer of a search in words, with its certificate."""
+    result, unit = search.result, a.plan.system.unit
+    tried = f"{len(result.points)} settings tried on the same {a.provenance.scenarios:,} scenarios"
+    if result.networks > 1:
+        tried += f" and {result.networks} networks"
+    if result.setting is None or result.held is None:
+        return (
+            f"{result.verdict.capitalize()}: no permitted setting of {_names(search)} holds every tolerance ({tried})."
+        )
+    held, found = result.held, setting_words(a, search, result.setting)
+    if len(search.controls) > 1:
+        edge = f"the cheapest setting that surely holds every tolerance is {found}, at {held.cost:,.0f} {unit} a year"
+    elif result.next_looser[0] is None:
+        edge = f"even {found}, the loosest that may be set, holds every tolerance, so this control is not what keeps the risk in bounds"
+    else:
+        edge = (
+            f"the loosest setting that surely holds every tolerance is {found}; "
+            f"at {value_words(a, search, 0, result.next_looser[0])} one of them is broken or undecided"
+        )
+    if search.wished > 0.0:
+        edge += f". There {held.granted:,.0f} {unit} of {search.wished:,.0f} wished for are lent, {search.wished - held.granted:,.0f} not"
+    held_in = (
+        f"; all hold in {held.share:.0%} of the networks, {result.share:.0%} were asked for"
+        if result.networks > 1
+        else ""
+    )
+    return f"{WORDS[result.verdict]} {stands(a, search)}: {edge}{held_in} ({tried})."
+
+
+def brake_figure(a: Assessment, study: BrakeStudy) -> Figure:
+    """How near every tolerance comes to its limit, by days until the control is decided on."""
+    order = [t.label for t in a.plan.tolerances]
+    data = [
+        {"days": p.setting[0], "used": min(e.high / max(t.at_most, 1e-12), 5.0), "tolerance": t.label}
+        for p in study.curve
+        for t, e in zip(a.plan.tolerances, p.estimates, strict=True)
+    ]
+    chart = alt.Chart(lines(data)).encode(
+        x=alt.X("days:Q", title="days from the shock to the decision", scale=alt.Scale(domain=[0, 365])),
+        y=alt.Y("used:Q", title="upper end of the interval over its limit", axis=alt.Axis(format=".0%")),
+        color=alt.Color("tolerance:N", scale=alt.Scale(domain=order, range=list(SERIES)), legend=alt.Legend(columns=1)),
+    )
+    rule = alt.Chart(lines([{"one": 1.0}])).mark_rule(color=LIMIT, strokeDash=[2, 2]).encode(y="one:Q")
+    now = alt.Chart(lines([{"days": study.brake.delay, "says": f"{study.brake.delay:.0f} days, the plan's delay"}]))
+    flag = [now.mark_rule(color=QUIET).encode(x="days:Q")]
+    flag.append(now.mark_text(align="left", dx=5, y=-6, color=INK, fontSize=11).encode(x="days:Q", text="says:N"))
+    rows = [
+        (
+            f"{p.setting[0]:.0f}",
+            f"{p.granted:,.0f}",
+            *(f"{e.value:.2%} ({s})" for e, s in zip(p.estimates, p.standings, strict=True)),
+        )
+        for p in study.curve
+    ]
+    return Figure(
+        f"brake-{study.brake.id}",
+        f"Brake distance: the {CONTROL_WORDS[study.control.kind]}, put on after a shock",
+        brake_sentence(a, study),
+        ("days until decided", f"mean balance of the year, {a.plan.system.unit}", *order),
+        tuple(rows),
+        alt.layer(chart.mark_line(point=True, strokeWidth=2), rule, *flag).properties(width=WIDTH, height=260),
+    )
+
+
+def brake_sentence(a: Assessment, study: BrakeStudy) -> str:
+    """How late the control may be decided on, in words."""
+    result, delay = study.result, study.brake.delay
+    unit = a.plan.system.unit if study.control.UNIT == "in money" else study.control.UNIT
+    to = f"The {CONTROL_WORDS[study.control.kind]} is set to {shown(study.value, unit)}"
+    seen = (
+        f"{study.brake.detection_days:.0f} days until the shock is seen and {study.brake.decision_days:.0f} to decide"
+    )
+    stands = "every tolerance holds" if result.today.holds else "not every tolerance surely holds"
+    if result.setting is None:
+        longest = "No delay is short enough"
+    elif result.next_looser[0] is None:
+        longest = "Even if nothing is decided within the year all hold"
+    else:
+        longest = f"The longest delay at which all hold is {result.setting[0]:.0f} days"
+    return f"{to} {delay:.0f} days after the shock ({seen}): {stands}. {longest}. Until then new loans replace those repaid; after it loans run off at their average life."

@@ -1,0 +1,196 @@
+"""Many settings of one system on the same scenarios, over an ensemble of networks; only scenarios that can matter are looked at.
+
+If a looser setting never lowers a loss, then what a scenario loses lies between its losses at the tightest and at the loosest
+setting. Scenarios whose loss at the loosest is below the boundary of the tail at the tightest are in no tail between; those
+without an event at the loosest have none between, those with one at the tightest always have it. They need not be looked at,
+and every estimate stays exact. A looser setting
+may lower some losses a little (a margin earned, risk spread wider); so the boundary is drawn a tenth lower, it is checked each
+time that no scenario strays from between the ends by more, and what a search ends with is simulated in full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from poundlock.contagion import prepare
+from poundlock.contagion.model import Model
+from poundlock.risk.draws import REPLICATES
+from poundlock.risk.scenarios import EMPTY, ScenarioModel, Shocks, draw_blocks, drivers, joined, rows_of
+from poundlock.risk.statistics import Estimate
+from poundlock.risk.tail import Hits, HitsKeeper, TailKeeper, Whole, keeper_for
+from poundlock.risk.tolerances import Outcome, estimate, groups_of, measured, spread_of
+from poundlock.rollout.plan import ExpectedShortfall, Tolerance
+from poundlock.system.balance import Floats, System
+
+MARGIN = 0.1  # of the boundary of a tail; losses may stray so far from between the two ends
+Setting = tuple[float, ...]
+Keeper = TailKeeper | HitsKeeper
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One setting on one network. estimates: of each tolerance. monotone: no scenario that was looked at strays from between its
+    losses at the tightest and at the loosest setting by more than was allowed for."""
+
+    estimates: tuple[Estimate, ...]
+    converged: bool
+    monotone: bool = True
+
+
+@dataclass(frozen=True)
+class _Bound:
+    """Loss from which on a scenario can matter, how far losses may stray, and the events that are there at any setting."""
+
+    least: float
+    margin: float
+    sure: Hits | None
+
+
+@dataclass(frozen=True)
+class Narrowed:
+    """The scenarios of one network that can matter. shocks, draws: of those, in the same order. low, high: by tolerance, their
+    losses or events at the tightest and at the loosest setting. bounds: by tolerance."""
+
+    shocks: Shocks = field(repr=False)
+    draws: Whole = field(repr=False)
+    bounds: list[_Bound] = field(repr=False)
+    low: list[Floats] = field(repr=False)
+    high: list[Floats] = field(repr=False)
+
+
+@dataclass
+class _Kept:
+    """Gathers the scenarios of one network that can matter. bounds: by tolerance."""
+
+    bounds: list[_Bound]
+    blocks: list[Shocks] = field(default_factory=list)
+    draws: list[Whole] = field(default_factory=list)
+    values: list[list[Floats]] = field(default_factory=list)
+
+    def add(self, block: Shocks, values: list[Floats]) -> None:
+        draws = block.first + np.arange(len(block.weight))
+        near = [
+            (value >= bound.least) & ~np.isin(draws, bound.sure.draws if bound.sure else [])
+            for value, bound in zip(values, self.bounds, strict=True)
+        ]
+        rows = np.flatnonzero(np.any(near, axis=0))
+        self.blocks.append(rows_of(block, rows))
+        self.draws.append(draws[rows])
+        self.values.append([value[rows] for value in values])
+
+    def all(self) -> tuple[Shocks, Whole, list[Floats]]:
+        values = [np.concatenate(of) for of in zip(*self.values, strict=True)]
+        return joined(self.blocks), np.concatenate(self.draws), values
+
+
+class Trials:
+    """Settings tried on common draws. system_of: setting and number of a network to a System; it changes exposures and balances,
+    never who there is. networks: how many. without: by network, the outcome without any measure, for tolerances on what is
+    added. shifts, behaviour: as for `simulate`. progress: called with the number of scenarios of each finished piece."""
+
+    def __init__(
+        self,
+        system_of: Callable[[Setting, int], System],
+        networks: int,
+        model: ScenarioModel,
+        tolerances: Sequence[Tolerance],
+        *,
+        without: Sequence[Outcome] = (),
+        shifts: Floats = EMPTY,
+        behaviour: dict[str, Any] | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        self.system_of, self.networks, self.model = system_of, networks, model
+        self.tolerances, self.without = tuple(tolerances), tuple(without)
+        self.shifts, self.behaviour = shifts, behaviour or {}
+        self.progress = progress or (lambda done: None)
+        self.narrowed: tuple[Narrowed, ...] = ()
+        self._spread = 0.0
+        self.looked_at = 0
+
+    def narrow(self, tightest: Setting, loosest: Setting) -> tuple[list[Trial], list[Trial]]:
+        """Simulate both ends in full, all networks on the same draws, and keep what can matter between them."""
+        tight, found = self.in_full(tightest)
+        kept = [_Kept([_boundary(one) for one in of]) for of in found]
+        loose, _ = self.in_full(loosest, kept)
+        narrowed = []
+        for k, one in enumerate(kept):
+            shocks, draws, high = one.all()
+            low, _ = self._values(self._made(tightest, k), shocks)
+            narrowed.append(Narrowed(shocks, draws, one.bounds, low, high))
+        self.narrowed = tuple(narrowed)
+        return tight, loose
+
+    def at(self, setting: Setting, network: int) -> Trial:
+        """Every tolerance's estimate, from the scenarios that can matter."""
+        chosen = self.narrowed[network]
+        values, converged = self._values(self._made(setting, network), chosen.shocks)
+        ends = zip(values, chosen.low, chosen.high, chosen.bounds, strict=True)
+        monotone = all(bool(np.all((v >= low - b.margin) & (v <= high + b.margin))) for v, low, high, b in ends)
+        estimates = []
+        for tolerance, value, bound in zip(self.tolerances, values, chosen.bounds, strict=True):
+            keeper, new = self._keeper(tolerance), np.ones(len(chosen.draws), dtype=bool)
+            if bound.sure is not None:
+                keeper.add(bound.sure.draws, np.ones(len(bound.sure.draws)), bound.sure.weights)
+                new = ~np.isin(chosen.draws, bound.sure.draws)
+            keeper.add(chosen.draws[new], value[new], chosen.shocks.weight[new])
+            estimates.append(self._estimate(tolerance, keeper, network))
+        self.looked_at += len(chosen.draws)
+        self.progress(len(chosen.draws))
+        return Trial(tuple(estimates), converged, monotone)
+
+    def in_full(self, setting: Setting, kept: Sequence[_Kept] = ()) -> tuple[list[Trial], list[list[Keeper]]]:
+        """All scenarios of all networks at one setting, drawn once: a trial for each network, and what was gathered."""
+        made = [self._made(setting, k) for k in range(self.networks)]
+        keepers = [[self._keeper(t) for t in self.tolerances] for _ in made]
+        converged, self._spread = [True] * len(made), 0.0
+        for block in draw_blocks(drivers(made[0].system, self.model), self.model, self.shifts):
+            draws = block.first + np.arange(len(block.weight))
+            self._spread += float(block.weight @ block.weight)
+            for k, one in enumerate(made):
+                values, good = self._values(one, block)
+                converged[k] &= good
+                for keeper, value in zip(keepers[k], values, strict=True):
+                    keeper.add(draws, value, block.weight)
+                if kept:
+                    kept[k].add(block, values)
+            self.looked_at += len(draws) * len(made)
+            self.progress(len(draws) * len(made))
+        trials = [
+            Trial(tuple(self._estimate(t, keeper, k) for t, keeper in zip(self.tolerances, of, strict=True)), good)
+            for k, (of, good) in enumerate(zip(keepers, converged, strict=True))
+        ]
+        return trials, keepers
+
+    def _made(self, setting: Setting, network: int) -> Model:
+        system = self.system_of(setting, network)
+        return prepare(system, valuation=self.model.valuation, recovery=self.model.recovery, **self.behaviour)
+
+    def _values(self, made: Model, shocks: Shocks) -> tuple[list[Floats], bool]:
+        result = spread_of(made, shocks)
+        groups = groups_of(made.system, self.tolerances)
+        return measured(self.tolerances, groups, result.equity_lost, result.default), bool(result.converged.all())
+
+    def _keeper(self, tolerance: Tolerance) -> Keeper:
+        level = tolerance.level if isinstance(tolerance, ExpectedShortfall) else None
+        return keeper_for(level, self.model.count, REPLICATES if self.model.draws == "sobol" else 1)
+
+    def _estimate(self, tolerance: Tolerance, keeper: Keeper, network: int) -> Estimate:
+        if isinstance(keeper, HitsKeeper):
+            keeper.spread = self._spread
+        base = self.without[min(network, len(self.without) - 1)].found[tolerance.id] if self.without else None
+        return estimate(tolerance, keeper.gathered(), base)
+
+
+def _boundary(keeper: Keeper) -> _Bound:
+    """What can matter beyond what was gathered at the tightest setting: losses from the smallest of the tail on, less a margin; events
+    that are not there yet."""
+    found = keeper.gathered()
+    if isinstance(found, Hits):
+        return _Bound(0.5, 0.0, found)
+    margin = MARGIN * float(found.losses[-1])
+    return _Bound(float(found.losses[-1]) - margin, margin, None)
