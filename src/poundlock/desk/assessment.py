@@ -9,10 +9,12 @@ from poundlock.desk.plan_file import PlanFile
 from poundlock.evidence import Evidence
 from poundlock.pilots import Effect
 from poundlock.reading import InputFile
-from poundlock.risk import ControlSearch, Estimate, Outcome, Point
+from poundlock.risk import ControlSearch, Estimate, Outcome, Point, Sensitivity
+from poundlock.risk.allocation import Allocation
 from poundlock.risk.brake import Brake
 from poundlock.risk.controls import Control
 from poundlock.rollout.gate import Verdict
+from poundlock.rollout.plan import ExpectedShortfall
 from poundlock.system import Reconstruction, System
 
 
@@ -70,6 +72,18 @@ class BrakeStudy:
 
 
 @dataclass(frozen=True)
+class TailStudy:
+    """Who bears a limited tail of today's system under one valuation, and what would lower it. sensitivity: None where derivatives are not defined, then
+    `missing` says why."""
+
+    tolerance: ExpectedShortfall
+    valuation: str
+    allocation: Allocation
+    sensitivity: Sensitivity | None
+    missing: str
+
+
+@dataclass(frozen=True)
 class OutcomeStudy:
     """One outcome of the pilot. effect: None when it could not be estimated (then `missing` says why).
     units: names in the order of the estimate. dropped: donors left out for missing values, by name."""
@@ -120,6 +134,7 @@ class Assessment:
     importance: Importance = field(repr=False)
     searches: tuple[Search, ...]
     brakes: tuple[BrakeStudy, ...]
+    tails: tuple[TailStudy, ...]
     studies: tuple[OutcomeStudy, ...]
     inequality: tuple[InequalityYear, ...]
     rebuilt: dict[str, Reconstruction] = field(repr=False)

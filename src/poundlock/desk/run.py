@@ -13,8 +13,10 @@ from poundlock.desk.check import CheckedPlan, check
 from poundlock.desk.pilot_evidence import EFFECT_METHOD, inequality, inequality_evidence, study
 from poundlock.desk.risk_evidence import brake_evidence, search_evidence, tolerance_evidence
 from poundlock.desk.searches import brake_studies, searches
+from poundlock.desk.tails import tail_studies
 from poundlock.desk.worlds import ground_of, lifted_limits, worlds
 from poundlock.reading import combined_digest
+from poundlock.risk import ScenarioModel
 from poundlock.rollout.gate import (
     Finding,
     Verdict,
@@ -63,6 +65,7 @@ def run(plan: str | Path | CheckedPlan, progress: Progress | None = None) -> Ass
         importance=importance(today, recovery=checked.plan.scenarios.recovery, counted=ranked),
         searches=found_searches,
         brakes=found_brakes,
+        tails=tail_studies(ground, (found_worlds[0], other)),
         studies=studies,
         inequality=years,
         rebuilt=checked.read.rebuilt,
@@ -119,6 +122,19 @@ def _stands(search: Search) -> str:
     return ", ".join(shown(now, control.UNIT) for control, now in zip(search.controls, search.today, strict=True))
 
 
+def _drawn(model: ScenarioModel) -> str:
+    """How scenarios are drawn, in words."""
+    ways = {
+        "plain": "plain Monte Carlo",
+        "sobol": "scrambled Sobol points (Owen 1995)",
+        "importance": "importance sampling, shifts by cross-entropy (Rubinstein and Kroese 2004)",
+    }
+    tails = (
+        "" if model.degrees_of_freedom is None else f", t copula with {model.degrees_of_freedom:g} degrees of freedom"
+    )
+    return ways[model.draws] + tails
+
+
 def _provenance(checked: CheckedPlan, found: tuple[World, ...], other: World, digest: str) -> Provenance:
     plan = checked.plan
     methods = [
@@ -128,7 +144,7 @@ def _provenance(checked: CheckedPlan, found: tuple[World, ...], other: World, di
         ),
         (
             "Scenarios",
-            "lognormal assets on common, regional and sector factors; Vasicek pool losses; plain Monte Carlo",
+            f"lognormal assets on common, regional and sector factors; Vasicek pool losses; {_drawn(plan.scenarios)}",
         ),
         (
             "Tail",

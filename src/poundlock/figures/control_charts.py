@@ -40,7 +40,7 @@ def frontier_figure(a: Assessment, search: Search) -> Figure:
         for t, e in zip(a.plan.tolerances, p.estimates, strict=True)
     ]
     chart = alt.Chart(lines(data)).encode(
-        x=alt.X("x:Q", title=what, axis=alt.Axis(format="~s"), scale=alt.Scale(zero=False)),
+        x=alt.X("x:Q", title=what, axis=alt.Axis(format="~s", tickCount=8), scale=alt.Scale(zero=False)),
         y=alt.Y("used:Q", title="upper end of the interval over its limit", axis=alt.Axis(format=".0%")),
         color=alt.Color("tolerance:N", scale=alt.Scale(domain=order, range=list(SERIES)), legend=alt.Legend(columns=1)),
     )
@@ -108,7 +108,10 @@ def _flags(a: Assessment, search: Search, credit: bool) -> list[Any]:
     for k, mark in enumerate(marked):
         base = alt.Chart(lines([mark])).encode(x="x:Q")
         side: Literal["left", "right"] = "right" if mark["x"] > middle else "left"
-        words = base.mark_text(align=side, y=-6 - 14 * k, color=INK, fontSize=11).encode(text="says:N")
+        away = 5 if side == "left" else -5
+        words = base.mark_text(align=side, dx=away if k else 0, y=14 if k else -6, color=INK, fontSize=11).encode(
+            text="says:N"
+        )
         flags += [base.mark_rule(color=QUIET), words]
     return flags
 

@@ -17,6 +17,7 @@ from poundlock.figures.files import write_whole
 from poundlock.figures.pilot_charts import effect_figure, effect_sentence, inequality_figure
 from poundlock.figures.result import result_text
 from poundlock.figures.risk_charts import importance_figure, loss_figures
+from poundlock.figures.tail_charts import allocation_figure, changes_figure
 from poundlock.risk import Estimate
 from poundlock.risk.controllability import standing
 from poundlock.rollout.gate import Finding, shown
@@ -103,9 +104,13 @@ def css_string(words: str) -> Markup:
 
 def _content(a: Assessment) -> dict[str, Any]:
     figures: dict[str, list[dict[str, Any]]] = {
-        "spread": [_drawn(f) for f in (*loss_figures(a), importance_figure(a))],
+        "spread": [_drawn(f) for f in (*loss_figures(a), *_tail_figures(a), importance_figure(a))],
         "hold": [
-            _drawn(f) for f in (*(frontier_figure(a, s) for s in a.searches), *(brake_figure(a, b) for b in a.brakes))
+            _drawn(f)
+            for f in (
+                *(frontier_figure(a, s) for s in a.searches if len(s.result.points) > 3),
+                *(brake_figure(a, b) for b in a.brakes),
+            )
         ],
         "work": [_drawn(f) for s in a.studies if (f := effect_figure(a, s)) is not None],
         "whom": [_drawn(f) for f in (inequality_figure(a),) if f is not None],
@@ -130,6 +135,11 @@ def _content(a: Assessment) -> dict[str, Any]:
         ],
         "figures": figures,
     }
+
+
+def _tail_figures(a: Assessment) -> list[Figure]:
+    pairs = [(allocation_figure(study), changes_figure(a, study)) for study in a.tails]
+    return [figure for pair in pairs for figure in pair if figure is not None]
 
 
 def number(evidence: Evidence) -> str:

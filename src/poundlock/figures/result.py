@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from poundlock.desk.assessment import Assessment, BrakeStudy, OutcomeStudy, Search, World
+from poundlock.desk.assessment import Assessment, BrakeStudy, OutcomeStudy, Search, TailStudy, World
 from poundlock.evidence import Evidence
 from poundlock.risk import Estimate, Point
 
@@ -46,6 +46,7 @@ def result(a: Assessment) -> dict[str, Any]:
         "worlds": [_world(w) for w in (*a.worlds, *a.lifted, a.other_valuation)],
         "controls": [_search(a, s) for s in a.searches],
         "brakes": [_brake(a, b) for b in a.brakes],
+        "tails": [_tail(t) for t in a.tails],
         "importance": _importance(a),
         "amplification": a.importance.amplification,
         "effects": [_study(s) for s in a.studies],
@@ -106,6 +107,37 @@ def _point(a: Assessment, ids: tuple[str, ...], p: Point) -> dict[str, Any]:
         "share_of_networks": p.share,
         "holds": p.holds,
         "tolerances": {t.id: _estimate(e) for t, e in zip(a.plan.tolerances, p.estimates, strict=True)},
+    }
+
+
+def _tail(t: TailStudy) -> dict[str, Any]:
+    parts = t.allocation
+    by_institution = [
+        {
+            "id": parts.ids[i],
+            "part": float(parts.by_institution[i]),
+            "low": float(parts.low[i]),
+            "high": float(parts.high[i]),
+        }
+        | {f"by_{name}": float(part[i]) for name, part in parts.by_channel.items()}
+        for i in np.argsort(-parts.by_institution, kind="stable")
+    ]
+    exposures = [
+        {"creditor": parts.ids[i], "debtor": parts.ids[j], "part": part} for i, j, part in parts.largest_exposures(100)
+    ]
+    changes = [] if t.sensitivity is None else [c._asdict() for c in t.sensitivity.largest(100)]
+    for change in changes:
+        change["amount"] = change["amount"] if np.isfinite(change["amount"]) else None
+    return {
+        "tolerance": t.tolerance.id,
+        "valuation": t.valuation,
+        "value": parts.value,
+        "draws": parts.draws,
+        "by_institution": by_institution,
+        "by_exposure": exposures,
+        "changes": changes,
+        "changes_missing": t.missing,
+        "near_a_kink": None if t.sensitivity is None else t.sensitivity.near_kink,
     }
 
 

@@ -205,6 +205,7 @@ def sensitivity(
     level: float = 0.99,
     members: ArrayLike | None = None,
     weights: ArrayLike | None = None,
+    counts: ArrayLike | None = None,
     kink: float = 1e-6,
     tolerance: float = 1e-12,
     max_rounds: int = 1_000,
@@ -217,7 +218,8 @@ def sensitivity(
     system, model: as in `propagate`. losses: (s, n), on external assets in money, taken as given. level: within [0,
     1); 0 is the mean. members: (n,), mask; the statistic is their equity lost over their initial equity (default:
     all), and moves with the latter. weights: (n,), >= 0, instead: the sum of weight times equity lost. Equity lost
-    counts up to what there was. kink: share of an institution's size within which it counts as near a kink. tolerance:
+    counts up to what there was. counts: (s,), instead of level: how much each draw counts, adding up to one, for draws that
+    are a tail already. kink: share of an institution's size within which it counts as near a kink. tolerance:
     of the equilibria. max_rounds: sweeps of a transposed system before it is solved directly. threads: default all
     processors; no bit depends on it.
 
@@ -237,7 +239,9 @@ def sensitivity(
     ledger = ledger_of(made, weight, kink)
     how = _How(made, ledger, _at_once(made, ledger), tolerance, max_rounds, threads)
     tail, chance, boundary = None, np.full(len(hit), 1.0 / len(hit)), np.inf
-    if level != 0.0:
+    if counts is not None:
+        chance, level = _counts(counts, len(hit)), 0.0
+    elif level != 0.0:
         tail, chance, boundary = _tail(_all_losses(how, hit), level)
     found, value, settled = _over_tail(how, hit, tail, chance)
     per_equity = counted * (value / whole if whole else 0.0)
@@ -260,6 +264,15 @@ def sensitivity(
         boundary=boundary,
         model=made,
     )
+
+
+def _counts(given: ArrayLike, draws: int) -> Floats:
+    counts = np.asarray(given, dtype=np.float64)
+    if counts.shape != (draws,) or not np.all(counts >= 0.0) or not np.isclose(counts.sum(), 1.0):
+        raise ValueError(
+            f"counts of shape {counts.shape} that add up to {counts.sum():g}; expected ({draws},), adding up to 1"
+        )
+    return counts
 
 
 class _How(NamedTuple):
