@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from poundlock.risk.controllability import Range, Tried, cheapest_setting, standing
+from poundlock.risk.controllability import Networks, Range, Tried, cheapest_setting, standing
 from poundlock.risk.statistics import Estimate
 from poundlock.rollout.plan import ExpectedShortfall
 
@@ -96,7 +96,7 @@ def plane(weights, costs, *, limit_at: float = 0.5, ranges=None, share: float = 
 def test_the_cheapest_of_two_is_found(weights, costs, best):
     found, cost = plane(weights, costs)
     assert found.verdict == "controllable"
-    assert cost(found.setting) <= cost(best) + 0.06  # within the last step of the outer grid
+    assert cost(found.setting) <= cost(best) + 0.1  # within the last step of the outer grid
     assert found.held.holds
 
 
@@ -138,6 +138,24 @@ def test_it_must_hold_in_the_share_of_networks_that_was_asked_for():
     assert held(1.0) == pytest.approx(0.5 / 1.9, abs=2e-4)
     assert held(0.9) == pytest.approx(0.5 / 1.8, abs=2e-4)
     assert held(0.1) == pytest.approx(0.5, abs=2e-4)
+
+
+def test_no_more_networks_are_looked_at_than_the_answer_needs():
+    """Ten networks, network k at 1 + k / 10 times the setting: at 0.9 of the share, two that fail settle a setting."""
+    asked: list[tuple[float, int]] = []
+
+    def at(setting, network):
+        asked.append((setting[0], network))
+        return (estimate(setting[0] * (1.0 + 0.1 * network), 1e-6),), True, True
+
+    networks = Networks(at, 10, [TOLERANCE], 0.9)
+    found = cheapest_setting(
+        lambda s: networks.tried(s, 0.0, 0.0), [TOLERANCE], [Range(0.0, 1.0, 1e-3)], today=(1.0,), share=0.9
+    )
+    assert found.setting[0] == pytest.approx(0.5 / 1.8, abs=2e-3)
+    assert found.networks == 10
+    assert found.held.share >= 0.9
+    assert len(asked) < 0.8 * 10 * len(found.points)
 
 
 def test_what_cannot_be_searched_is_refused():

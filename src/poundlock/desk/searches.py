@@ -10,9 +10,9 @@ from poundlock.desk.assessment import BrakeStudy, Search
 from poundlock.desk.check import CheckedPlan
 from poundlock.desk.worlds import Ground, Progress
 from poundlock.measures import Limits, granted
-from poundlock.risk import ControlSearch, Outcome, Range, Trials, Tried, cheapest_setting
+from poundlock.risk import ControlSearch, Estimate, Outcome, Range, Trials, Tried, cheapest_setting
 from poundlock.risk.brake import YEAR, Brake, braked
-from poundlock.risk.controllability import Setting, judged, standing
+from poundlock.risk.controllability import Networks, Setting, judged, standing
 from poundlock.risk.controls import LIMITS, ON_MEASURES, Controlled, under_controls
 from poundlock.rollout.plan import ControlGate
 
@@ -68,13 +68,14 @@ def _trials(ground: Ground, build: Build, without: Sequence[Outcome], task: str,
 
 
 def _evaluation(ground: Ground, trials: Trials, build: Build) -> Callable[[Setting], Tried]:
-    def evaluate(setting: Setting) -> Tried:
-        tried = [trials.at(setting, k) for k in range(len(ground.networks))]
-        here, estimates = build(setting, 0), tuple(t.estimates for t in tried)
-        converged, monotone = all(t.converged for t in tried), all(t.monotone for t in tried)
-        return Tried(estimates, here.granted, here.cost, converged, monotone)
+    plan = ground.checked.plan
 
-    return evaluate
+    def at(setting: Setting, network: int) -> tuple[tuple[Estimate, ...], bool, bool]:
+        trial = trials.at(setting, network)
+        return trial.estimates, trial.converged, trial.monotone
+
+    networks = Networks(at, len(ground.networks), plan.tolerances, plan.networks.share)
+    return lambda setting: networks.tried(setting, build(setting, 0).granted, build(setting, 0).cost)
 
 
 def brake_studies(ground: Ground, without: Sequence[Outcome], progress: Progress) -> tuple[BrakeStudy, ...]:

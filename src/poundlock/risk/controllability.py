@@ -52,19 +52,21 @@ class Range:
 @dataclass(frozen=True)
 class Tried:
     """What `evaluate` says of a setting. estimates: by network, of each tolerance. granted: credit left, money. cost: a year, money.
-    converged: every scenario. monotone: no scenario lost less than at a tighter setting, as far as was looked."""
+    converged: every scenario. monotone: no scenario lost less than at a tighter setting, as far as was looked. networks: how many
+    there are, where not all had to be looked at; 0: as many as estimates."""
 
     estimates: tuple[tuple[Estimate, ...], ...]
     granted: float
     cost: float
     converged: bool
     monotone: bool = True
+    networks: int = 0
 
 
 @dataclass(frozen=True)
 class Point:
     """One setting tried. estimates: of each tolerance in the first network. standings: of each over all networks. share: of the
-    networks, in which every tolerance holds. holds: in at least as many as was asked for."""
+    networks, in which every tolerance is known to hold. holds: in at least as many as was asked for."""
 
     setting: Setting
     estimates: tuple[Estimate, ...]
@@ -126,7 +128,7 @@ class _Search:
     def at(self, setting: Setting) -> Point:
         if setting not in self.tried:
             found = self.evaluate(setting)
-            self.networks = len(found.estimates)
+            self.networks = found.networks or len(found.estimates)
             self.tried[setting] = judged(setting, found, self.tolerances, self.share)
         return self.tried[setting]
 
@@ -193,19 +195,51 @@ class _Search:
 
 
 def judged(setting: Setting, found: Tried, tolerances: Sequence[Tolerance], share: float) -> Point:
-    """Where every tolerance stands at a setting, over all networks."""
+    """Where every tolerance stands at a setting, over all networks; those that were not looked at count for nothing."""
+    n = found.networks or len(found.estimates)
     by_network = [[standing(t, e) for t, e in zip(tolerances, estimates, strict=True)] for estimates in found.estimates]
-    standings = tuple(_together([of[k] for of in by_network], share) for k in range(len(tolerances)))
-    held = sum(all(s == "holds" for s in of) for of in by_network) / len(by_network)
+    standings = tuple(_together([of[k] for of in by_network], share, n) for k in range(len(tolerances)))
+    held = sum(all(s == "holds" for s in of) for of in by_network) / n
     rest = (found.granted, found.cost, found.converged, found.monotone)
     return Point(setting, found.estimates[0], standings, held, held >= share - 1e-12, *rest)
 
 
-def _together(standings: list[Standing], share: float) -> Standing:
-    n = len(standings)
+def _together(standings: list[Standing], share: float, n: int) -> Standing:
     if standings.count("holds") / n >= share - 1e-12:
         return "holds"
     return "broken" if standings.count("broken") / n > 1.0 - share + 1e-12 else "straddles"
+
+
+class Networks:
+    """An ensemble looked at only as far as a setting's standing needs. at: setting and network to estimates, whether converged, whether
+    monotone. Networks that failed most often come first, after the first of all, whose estimates are shown."""
+
+    def __init__(
+        self,
+        at: Callable[[Setting, int], tuple[tuple[Estimate, ...], bool, bool]],
+        count: int,
+        tolerances: Sequence[Tolerance],
+        share: float,
+    ) -> None:
+        self.at, self.count, self.tolerances, self.share = at, count, tuple(tolerances), share
+        self.failed = [0] * count
+
+    def tried(self, setting: Setting, granted: float, cost: float) -> Tried:
+        """Look at networks until enough hold, or too many fail."""
+        order = [0, *sorted(range(1, self.count), key=lambda k: -self.failed[k])]
+        needed, found, holds = self.share * self.count - 1e-9, [], 0
+        converged = monotone = True
+        for number, k in enumerate(order, 1):
+            estimates, good, straight = self.at(setting, k)
+            found.append(estimates)
+            converged, monotone = converged and good, monotone and straight
+            if all(standing(t, e) == "holds" for t, e in zip(self.tolerances, estimates, strict=True)):
+                holds += 1
+            else:
+                self.failed[k] += 1
+            if holds >= needed or holds + self.count - number < needed:
+                break
+        return Tried(tuple(found), granted, cost, converged, monotone, self.count)
 
 
 def _but_for(one: Setting, other: Setting, k: int) -> bool:
