@@ -1,7 +1,7 @@
 """Loss distributions over scenarios, and whether permitted controls can hold them."""
 
 from poundlock.risk.controllability import ControlSearch, Point, Range, Tried, cheapest_setting
-from poundlock.risk.scenarios import EMPTY, Drivers, ScenarioModel, draw_blocks, shock
+from poundlock.risk.scenarios import EMPTY, Drivers, FactorShares, ScenarioModel, draw_blocks, shock
 from poundlock.risk.sensitivity import Change, Sensitivity, sensitivity
 from poundlock.risk.statistics import Estimate, event_probability, expected_shortfall, incremental_shortfall
 from poundlock.risk.tilting import shifts_for
@@ -14,6 +14,7 @@ __all__ = [
     "ControlSearch",
     "Drivers",
     "Estimate",
+    "FactorShares",
     "Outcome",
     "Point",
     "Range",
