@@ -4,13 +4,14 @@ from poundlock.system.arrays import system_from_arrays
 from poundlock.system.balance import AssetClass, Layer, System, claims, equity, network, obligations
 from poundlock.system.contingent import Dependences, Guarantee
 from poundlock.system.files import LayerRule, SystemFiles
-from poundlock.system.reconstruct import Reconstruction, fit_to_totals
+from poundlock.system.reconstruct import Ensemble, Reconstruction, ensemble, fit_to_totals
 from poundlock.system.synthetic import synthetic_system
 from poundlock.system.tables import read_system
 
 __all__ = [
     "AssetClass",
     "Dependences",
+    "Ensemble",
     "Guarantee",
     "Layer",
     "LayerRule",
@@ -18,6 +19,7 @@ __all__ = [
     "System",
     "SystemFiles",
     "claims",
+    "ensemble",
     "equity",
     "fit_to_totals",
     "network",

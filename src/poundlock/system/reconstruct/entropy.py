@@ -105,9 +105,9 @@ def _fit(start: Floats, totals: _Totals, tolerance: float, max_rounds: int) -> t
         amounts *= _row_factors(amounts @ totals.membership, totals) @ totals.membership.T
         owed = amounts.sum(axis=0)
         gap = max(
-            _miss(owed, totals.columns),
-            _miss(amounts.sum(axis=1), totals.rows),
-            _miss(np.where(totals.unknown, 0.0, amounts @ totals.membership), totals.targets),
+            relative_miss(owed, totals.columns),
+            relative_miss(amounts.sum(axis=1), totals.rows),
+            relative_miss(np.where(totals.unknown, 0.0, amounts @ totals.membership), totals.targets),
         )
         if gap <= tolerance:
             return amounts, done, gap
@@ -115,8 +115,8 @@ def _fit(start: Floats, totals: _Totals, tolerance: float, max_rounds: int) -> t
     return amounts, max_rounds, gap
 
 
-def _miss(met: Floats, wanted: Floats) -> float:
-    """Largest relative miss of positive totals; an amount where the total is zero counts as infinite."""
+def relative_miss(met: Floats, wanted: Floats) -> float:
+    """Largest relative miss of positive totals, shape (n,); an amount where the total is zero counts as infinite."""
     relative = np.divide(np.abs(met - wanted), wanted, out=np.where(met > 0, np.inf, 0.0), where=wanted > 0)
     return float(np.max(relative, initial=0.0))
 
@@ -127,6 +127,13 @@ def _row_factors(sums: Floats, totals: _Totals) -> Floats:
     rest = np.where(totals.unknown, sums, 0.0).sum(axis=1)
     common = np.divide(totals.left_over, rest, out=np.zeros_like(rest), where=rest > 0)
     return np.where(totals.unknown, common[:, None], factors)
+
+
+def possible_cells(
+    allowed: NDArray[np.bool_], lends: Floats, owes: Floats
+) -> tuple[tuple[Clash, ...], NDArray[np.bool_]]:
+    """Which of the allowed cells (n, n) can be positive in a network with these totals (n,), or the totals that clash."""
+    return _by_linear_programme(allowed, _totals(len(lends), lends, owes, None, None))
 
 
 def _by_linear_programme(allowed: NDArray[np.bool_], totals: _Totals) -> tuple[tuple[Clash, ...], NDArray[np.bool_]]:
@@ -142,18 +149,19 @@ def _by_linear_programme(allowed: NDArray[np.bool_], totals: _Totals) -> tuple[t
     by_group = coo_array((np.ones(cells), (group, np.arange(cells))), shape=(len(goals), cells))
     by_column = coo_array((np.ones(cells), (columns, np.arange(cells))), shape=(n, cells))
     limits = np.concatenate([goals, totals.columns])
-    solved = linprog(-np.ones(cells), A_ub=vstack([by_group, by_column]), b_ub=limits, method="highs")
-    if solved.x is None:
+    sums = vstack([by_group, by_column])
+    placed_in = linprog(-np.ones(cells), A_ub=sums, b_ub=limits, method="highs").x if cells else np.zeros(0)
+    if placed_in is None:
         return (), allowed
     scale = 1e-7 * max(float(totals.columns.sum()), 1e-300)
-    short, over = goals - by_group @ solved.x, totals.columns - by_column @ solved.x
+    short, over = goals - by_group @ placed_in, totals.columns - by_column @ placed_in
     clashes = [("lends", int(keys[k, 0]), int(keys[k, 1]), float(short[k])) for k in np.flatnonzero(short > scale)]
     clashes += [("owes", int(j), -1, float(over[j])) for j in np.flatnonzero(over > scale)]
     placed = {(int(row), int(number)) for row, number in keys}
     wanted = [(int(i), int(b), float(totals.targets[i, b])) for i, b in np.argwhere(totals.targets > scale)]
     wanted += [(int(i), -1, float(totals.left_over[i])) for i in np.flatnonzero(totals.left_over > scale)]
     clashes += [("lends", i, b, amount) for i, b, amount in wanted if (i, b) not in placed]
-    used = solved.x > scale * 1e-3
+    used = placed_in > scale * 1e-3
     ends = np.concatenate([group, len(goals) + columns[used]]), np.concatenate([len(goals) + columns, group[used]])
     graph = coo_array((np.ones(len(ends[0])), ends), shape=(len(goals) + n, len(goals) + n))
     _, component = connected_components(graph, directed=True, connection="strong")
