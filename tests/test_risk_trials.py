@@ -44,7 +44,7 @@ def test_what_can_matter_is_enough(way):
     model = MODEL.model_copy(update={"draws": way})
     shifts = shifts_for(lent((0.5,), 0), model, TOLERANCES) if way == "importance" else np.zeros((0, 0))
     without = [simulate(bank, model, TOLERANCES, shifts=shifts) for bank in BANKS]
-    trials = Trials(lent, 2, model, TOLERANCES, without=without, shifts=shifts)
+    trials = Trials(lent, 2, model, TOLERANCES, without=[one.found for one in without], shifts=shifts)
     trials.narrow((0.0,), (0.1,))
     for share in (0.03, 0.07):
         for network in (0, 1):

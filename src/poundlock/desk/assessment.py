@@ -15,7 +15,7 @@ from poundlock.risk.brake import Brake
 from poundlock.risk.controls import Control
 from poundlock.rollout.gate import Verdict
 from poundlock.rollout.plan import ExpectedShortfall
-from poundlock.system import Reconstruction, System
+from poundlock.system import Ensemble, Reconstruction, System
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,16 @@ class BrakeStudy:
     value: float
     result: ControlSearch
     curve: tuple[Point, ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class NetworkStudy:
+    """How far today's answer depends on the network. ensembles: by rebuilt layer. estimates: by network, of each tolerance; the first
+    network is the one as read. point: where each tolerance stands over all networks."""
+
+    ensembles: dict[str, Ensemble] = field(repr=False)
+    estimates: tuple[tuple[Estimate, ...], ...] = field(repr=False)
+    point: Point
 
 
 @dataclass(frozen=True)
@@ -135,6 +145,7 @@ class Assessment:
     searches: tuple[Search, ...]
     brakes: tuple[BrakeStudy, ...]
     tails: tuple[TailStudy, ...]
+    networks: NetworkStudy | None
     studies: tuple[OutcomeStudy, ...]
     inequality: tuple[InequalityYear, ...]
     rebuilt: dict[str, Reconstruction] = field(repr=False)

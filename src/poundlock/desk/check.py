@@ -6,7 +6,12 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from poundlock.desk.consistency import plan_against_itself, plan_against_panel, plan_against_system
+from poundlock.desk.consistency import (
+    networks_against_system,
+    plan_against_itself,
+    plan_against_panel,
+    plan_against_system,
+)
 from poundlock.desk.plan_file import PlanFile
 from poundlock.measures import JointLoans, read_joint_loans
 from poundlock.pilots import Panel, read_pilot
@@ -41,6 +46,7 @@ def check(path: str | Path) -> CheckedPlan:
         read = read_system(folder, sections["system"], problems, where=_where(document, "system"))
     if read is not None:
         problems.extend(plan_against_system(document, read.system, read.sound))
+        problems.extend(networks_against_system(document, read))
         for number, measure in document.entries("measures") if read.whole else ():
             where = _where(document, "measures", number)
             searched = {

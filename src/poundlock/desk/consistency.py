@@ -23,6 +23,7 @@ from poundlock.rollout.plan import (
 )
 from poundlock.rules import rules
 from poundlock.system import System, equity
+from poundlock.system.tables import ReadSystem
 
 Problems = Iterator[Problem]
 LISTS = ("measures", "tolerances", "controls", "brakes", "gates", "stages")
@@ -213,6 +214,22 @@ def _settings_outside_range(document: Document[PlanFile]) -> Problems:
             found = f"{name} {value:g}, which is {value:.0%}, outside the range of control '{control.id}'"
             expected = f"a fraction within {control.tightest:g} to {control.loosest:g}"
             yield _at(document, "measures", number, "today", name)(found, expected, f"correct {name} or the range")
+
+
+def networks_against_system(document: Document[PlanFile], read: ReadSystem) -> Problems:
+    """An ensemble needs layers given by totals, a density, and no totals by region, which only maximum entropy meets."""
+    asked = document.sections.get("networks")
+    if asked is None or asked.method == "maximum-entropy":
+        return
+    at = _at(document, "networks", "method")
+    if not read.totals:
+        yield at(f"networks by {asked.method} without a layer given by totals", "a totals table", "remove the section")
+    for layer, facts in read.totals.items():
+        if np.isfinite(facts.blocks).any():
+            found = f"networks by {asked.method} for layer '{layer}', of which totals by region are known"
+            yield at(found, "totals by institution alone", "use maximum-entropy, or leave out the totals by region")
+    if asked.method in ("gibbs", "fitness") and asked.density is None:
+        yield at(f"networks by {asked.method} without a density", "a share within (0, 1]", "give networks.density")
 
 
 def _brakes(document: Document[PlanFile]) -> Problems:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from poundlock.desk.assessment import BrakeStudy, Search, World
+from poundlock.desk.assessment import BrakeStudy, NetworkStudy, Search, World
 from poundlock.desk.check import CheckedPlan
 from poundlock.desk.worlds import VALUATION_WORDS
 from poundlock.evidence import Doubt, Evidence
@@ -11,9 +11,16 @@ from poundlock.risk.controllability import standing
 from poundlock.rollout.plan import Tolerance
 
 
-def tolerance_evidence(checked: CheckedPlan, tolerance: Tolerance, world: World, other: World, digest: str) -> Evidence:
+def tolerance_evidence(
+    checked: CheckedPlan,
+    tolerance: Tolerance,
+    world: World,
+    other: World,
+    digest: str,
+    networks: NetworkStudy | None = None,
+) -> Evidence:
     """The estimate of one tolerance in one world, as Evidence; in doubt when the plan asks for a bracket and the other
-    valuation breaks what this one does not."""
+    valuation breaks what this one does not, and when it does not hold in enough networks."""
     plan, estimate = checked.plan, world.estimates[tolerance.id]
     doubts: tuple[Doubt, ...] = ()
     if estimate.thin:
@@ -25,6 +32,8 @@ def tolerance_evidence(checked: CheckedPlan, tolerance: Tolerance, world: World,
             f"it is {other.estimates[tolerance.id].value:.1%}"
         )
         doubts += (Doubt(reason, "evidence on what creditors recover, and when, that narrows the bracket"),)
+    if networks is not None:
+        doubts += _network_doubt(checked, tolerance, estimate, networks)
     return Evidence(
         metric=tolerance.id,
         value=estimate.value,
@@ -40,6 +49,18 @@ def tolerance_evidence(checked: CheckedPlan, tolerance: Tolerance, world: World,
         converged=world.converged and (other.converged or not plan.scenarios.bracket),
         doubts=doubts,
     )
+
+
+def _network_doubt(
+    checked: CheckedPlan, tolerance: Tolerance, estimate: Estimate, networks: NetworkStudy
+) -> tuple[Doubt, ...]:
+    """What holds in the network as read, but not in the share of all that the plan asks for."""
+    place = [t.id for t in checked.plan.tolerances].index(tolerance.id)
+    holds = [standing(tolerance, of[place]) == "holds" for of in networks.estimates]
+    if standing(tolerance, estimate) == "broken" or sum(holds) >= checked.plan.networks.share * len(holds) - 1e-9:
+        return ()
+    reason = f"it holds in {sum(holds)} of {len(holds)} networks that fit the totals, {checked.plan.networks.share:.0%} were asked for"
+    return (Doubt(reason, "exposures known one by one, instead of totals"),)
 
 
 def _contradicts(tolerance: Tolerance, chosen: Estimate, other: Estimate) -> bool:

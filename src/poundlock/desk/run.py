@@ -8,8 +8,18 @@ from pathlib import Path
 import numpy as np
 
 from poundlock.contagion import importance
-from poundlock.desk.assessment import Assessment, BrakeStudy, InequalityYear, OutcomeStudy, Provenance, Search, World
+from poundlock.desk.assessment import (
+    Assessment,
+    BrakeStudy,
+    InequalityYear,
+    NetworkStudy,
+    OutcomeStudy,
+    Provenance,
+    Search,
+    World,
+)
 from poundlock.desk.check import CheckedPlan, check
+from poundlock.desk.networks import ensemble_words, network_study, networks_of, without_measures
 from poundlock.desk.pilot_evidence import EFFECT_METHOD, inequality, inequality_evidence, study
 from poundlock.desk.risk_evidence import brake_evidence, search_evidence, tolerance_evidence
 from poundlock.desk.searches import brake_studies, searches
@@ -41,12 +51,14 @@ def run(plan: str | Path | CheckedPlan, progress: Progress | None = None) -> Ass
     checked = plan if isinstance(plan, CheckedPlan) else check(plan)
     report = progress or (lambda task, done: None)
     digest = combined_digest(checked.inputs)
-    ground = ground_of(checked)
+    ground = ground_of(checked, *networks_of(checked))
     found_worlds, other = worlds(ground, report)
     base = next((w for w in found_worlds if w.id == "without"), found_worlds[0])
     lifted = lifted_limits(ground, base, report)
-    found_searches = searches(ground, (base.outcome,), report)
-    found_brakes = brake_studies(ground, (base.outcome,), report)
+    without = without_measures(ground, base, report)
+    found_networks = network_study(ground, without, report)
+    found_searches = searches(ground, without, report)
+    found_brakes = brake_studies(ground, without, report)
     today = found_worlds[0].system
     ranked = np.array([kind != REST for kind in today.kinds])
     studies: tuple[OutcomeStudy, ...] = ()
@@ -58,7 +70,9 @@ def run(plan: str | Path | CheckedPlan, progress: Progress | None = None) -> Ass
         years = inequality(checked.plan.pilot, checked.panel)
     return Assessment(
         plan=checked.plan,
-        verdict=_verdict(checked, found_worlds[0], other, found_searches, found_brakes, studies, years, digest),
+        verdict=_verdict(
+            checked, found_worlds[0], other, found_networks, found_searches, found_brakes, studies, years, digest
+        ),
         worlds=found_worlds,
         lifted=lifted,
         other_valuation=other,
@@ -66,10 +80,11 @@ def run(plan: str | Path | CheckedPlan, progress: Progress | None = None) -> Ass
         searches=found_searches,
         brakes=found_brakes,
         tails=tail_studies(ground, (found_worlds[0], other)),
+        networks=found_networks,
         studies=studies,
         inequality=years,
         rebuilt=checked.read.rebuilt,
-        provenance=_provenance(checked, (*found_worlds, *lifted), other, digest),
+        provenance=_provenance(checked, (*found_worlds, *lifted), other, found_networks, digest),
     )
 
 
@@ -77,6 +92,7 @@ def _verdict(
     checked: CheckedPlan,
     today: World,
     other: World,
+    networks: NetworkStudy | None,
     found: tuple[Search, ...],
     brakes: tuple[BrakeStudy, ...],
     studies: tuple[OutcomeStudy, ...],
@@ -92,7 +108,9 @@ def _verdict(
     def judge(gate: Gate) -> Finding:
         if isinstance(gate, ToleranceGate):
             tolerance = tolerances[gate.tolerance]
-            return judge_tolerance(gate, tolerance, tolerance_evidence(checked, tolerance, today, other, digest))
+            return judge_tolerance(
+                gate, tolerance, tolerance_evidence(checked, tolerance, today, other, digest, networks)
+            )
         if isinstance(gate, ControlGate):
             search = by_controls[gate.turned]
             evidence, result = search_evidence(checked, search, today, other, digest), search.result
@@ -135,7 +153,9 @@ def _drawn(model: ScenarioModel) -> str:
     return ways[model.draws] + tails
 
 
-def _provenance(checked: CheckedPlan, found: tuple[World, ...], other: World, digest: str) -> Provenance:
+def _provenance(
+    checked: CheckedPlan, found: tuple[World, ...], other: World, networks: NetworkStudy | None, digest: str
+) -> Provenance:
     plan = checked.plan
     methods = [
         (
@@ -153,6 +173,8 @@ def _provenance(checked: CheckedPlan, found: tuple[World, ...], other: World, di
     ]
     if checked.read.rebuilt:
         methods.append(("Network", "maximum entropy from totals, known blocks and known cells (Upper and Worms 2004)"))
+    for layer, made in networks.ensembles.items() if networks else ():
+        methods.append((f"Networks of layer '{layer}'", ensemble_words(made)))
     if plan.pilot:
         methods.append(("Effect", EFFECT_METHOD))
         methods.append(("For whom", "population-weighted Gini and Theil between regions"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -10,10 +10,11 @@ from poundlock.desk.assessment import BrakeStudy, Search
 from poundlock.desk.check import CheckedPlan
 from poundlock.desk.worlds import Ground, Progress
 from poundlock.measures import Limits, granted
-from poundlock.risk import ControlSearch, Estimate, Outcome, Range, Trials, Tried, cheapest_setting
+from poundlock.risk import ControlSearch, Estimate, Range, Trials, Tried, cheapest_setting
 from poundlock.risk.brake import YEAR, Brake, braked
 from poundlock.risk.controllability import Networks, Setting, judged, standing
 from poundlock.risk.controls import LIMITS, ON_MEASURES, Controlled, under_controls
+from poundlock.risk.tail import Hits, Tail
 from poundlock.rollout.plan import ControlGate
 
 DELAYS = (0.0, 14.0, 30.0, 60.0, 90.0, 120.0, 180.0, 270.0, YEAR)
@@ -21,9 +22,9 @@ Build = Callable[[Setting, int], Controlled]
 """Setting and number of a network to the system."""
 
 
-def searches(ground: Ground, without: Sequence[Outcome], progress: Progress) -> tuple[Search, ...]:
+def searches(ground: Ground, without: Sequence[Mapping[str, Tail | Hits]], progress: Progress) -> tuple[Search, ...]:
     """For each control, the loosest setting that holds every tolerance, all else as today; then, for each gate that turns several,
-    the cheapest setting of all. without: by network, the outcome without the measures."""
+    the cheapest setting of all. without: by network, what is lost without the measures."""
     plan = ground.checked.plan
     by_id = {control.id: control for control in plan.controls}
     chosen: list[tuple[str, ...]] = [(control.id,) for control in plan.controls]
@@ -31,7 +32,9 @@ def searches(ground: Ground, without: Sequence[Outcome], progress: Progress) -> 
     return tuple(_search(ground, tuple(by_id[name] for name in names), without, progress) for names in chosen)
 
 
-def _search(ground: Ground, controls: tuple[Any, ...], without: Sequence[Outcome], progress: Progress) -> Search:
+def _search(
+    ground: Ground, controls: tuple[Any, ...], without: Sequence[Mapping[str, Tail | Hits]], progress: Progress
+) -> Search:
     plan, around = ground.checked.plan, limits_around(ground.checked, controls)
     build = system_under(ground, controls, around)
     ranges = [Range(c.tightest, c.loosest, c.resolution) for c in controls]
@@ -53,7 +56,9 @@ def _search(ground: Ground, controls: tuple[Any, ...], without: Sequence[Outcome
     return Search(controls, today, result, _wished(ground, around), taken, confirmed, trials.looked_at)
 
 
-def _trials(ground: Ground, build: Build, without: Sequence[Outcome], task: str, progress: Progress) -> Trials:
+def _trials(
+    ground: Ground, build: Build, without: Sequence[Mapping[str, Tail | Hits]], task: str, progress: Progress
+) -> Trials:
     plan = ground.checked.plan
     return Trials(
         lambda setting, network: build(setting, network).system,
@@ -78,12 +83,16 @@ def _evaluation(ground: Ground, trials: Trials, build: Build) -> Callable[[Setti
     return lambda setting: networks.tried(setting, build(setting, 0).granted, build(setting, 0).cost)
 
 
-def brake_studies(ground: Ground, without: Sequence[Outcome], progress: Progress) -> tuple[BrakeStudy, ...]:
+def brake_studies(
+    ground: Ground, without: Sequence[Mapping[str, Tail | Hits]], progress: Progress
+) -> tuple[BrakeStudy, ...]:
     """For each brake, the longest delay of its control at which every tolerance holds, and how the risk grows with the delay."""
     return tuple(_brake_study(ground, brake, without, progress) for brake in ground.checked.plan.brakes)
 
 
-def _brake_study(ground: Ground, brake: Brake, without: Sequence[Outcome], progress: Progress) -> BrakeStudy:
+def _brake_study(
+    ground: Ground, brake: Brake, without: Sequence[Mapping[str, Tail | Hits]], progress: Progress
+) -> BrakeStudy:
     plan, loans = ground.checked.plan, ground.checked.loans
     control = next(c for c in plan.controls if c.id == brake.control)
     value = control.tightest if brake.to is None else brake.to

@@ -12,7 +12,7 @@ from poundlock.measures import Limits
 from poundlock.risk import EMPTY, Estimate, Outcome, shifts_for, simulate, statistic
 from poundlock.risk.controls import Controlled, under_controls
 from poundlock.rollout.plan import Tolerance
-from poundlock.system import System
+from poundlock.system import Ensemble, System
 from poundlock.system.balance import Floats, Valuation
 
 Progress = Callable[[str, int], None]
@@ -33,23 +33,26 @@ LIMIT_LABELS = {
 @dataclass(frozen=True)
 class Ground:
     """What every simulation of a plan stands on, the same for all so that draws are common. networks: the reported system, with each
-    network of the ensemble; the first is the one as read. shifts: of importance sampling. behaviour: sales and funding."""
+    network of the ensemble; the first is the one as read. ensembles: by rebuilt layer. shifts: of importance sampling. behaviour: sales and funding."""
 
     checked: CheckedPlan
     networks: tuple[System, ...] = field(repr=False)
+    ensembles: dict[str, Ensemble] = field(repr=False)
     shifts: Floats = field(repr=False)
     behaviour: dict[str, Any] = field(repr=False)
 
 
-def ground_of(checked: CheckedPlan) -> Ground:
-    """Everything of a plan that simulations share."""
+def ground_of(
+    checked: CheckedPlan, networks: tuple[System, ...] = (), ensembles: dict[str, Ensemble] | None = None
+) -> Ground:
+    """Everything of a plan that simulations share. networks, ensembles: see `networks_of`; default: the network as read alone."""
     plan = checked.plan
     behaviour = plan.contagion.mechanism()
     shifts = EMPTY
     if plan.scenarios.draws == "importance":
         today = under_limits(checked, checked.read.system, {m.id: m.today for m in plan.measures})
         shifts = shifts_for(today.system, plan.scenarios, plan.tolerances, behaviour)
-    return Ground(checked, (checked.read.system,), shifts, behaviour)
+    return Ground(checked, networks or (checked.read.system,), ensembles or {}, shifts, behaviour)
 
 
 def under_limits(checked: CheckedPlan, base: System, limits: dict[str, Limits]) -> Controlled:

@@ -202,3 +202,51 @@ def brake_sentence(a: Assessment, study: BrakeStudy) -> str:
     else:
         longest = f"The longest delay at which all hold is {result.setting[0]:.0f} days"
     return f"{to} {delay:.0f} days after the shock ({seen}): {stands}. {longest}. Until then new loans replace those repaid; after it loans run off at their average life."
+
+
+def network_figure(a: Assessment) -> Figure | None:
+    """Every tolerance in every network that fits the totals; None where there is one network."""
+    study = a.networks
+    if study is None:
+        return None
+    order = [t.label for t in a.plan.tolerances]
+    data = [
+        {
+            "used": min(e.high / max(t.at_most, 1e-12), 5.0),
+            "tolerance": t.label,
+            "network": "as read" if not k else "drawn",
+        }
+        for k, estimates in enumerate(study.estimates)
+        for t, e in zip(a.plan.tolerances, estimates, strict=True)
+    ]
+    chart = alt.Chart(lines(data)).mark_point(size=46, filled=True, opacity=0.6)
+    dots = chart.encode(
+        x=alt.X("used:Q", title="upper end of the interval over its limit", axis=alt.Axis(format=".0%")),
+        y=alt.Y("tolerance:N", sort=order, title=None, axis=alt.Axis(labelLimit=330)),
+        color=alt.Color("network:N", scale=alt.Scale(domain=["as read", "drawn"], range=list(SERIES[:2])), title=None),
+    )
+    rule = alt.Chart(lines([{"one": 1.0}])).mark_rule(color=LIMIT, strokeDash=[2, 2]).encode(x="one:Q")
+    rows = []
+    for place, t in enumerate(a.plan.tolerances):
+        values = sorted(estimates[place].value for estimates in study.estimates)
+        holds = sum(e[place].high <= t.at_most and not e[place].thin for e in study.estimates)
+        middle = values[len(values) // 2]
+        rows.append(
+            (
+                t.label,
+                f"{t.at_most:.2%}",
+                f"{values[0]:.2%}",
+                f"{middle:.2%}",
+                f"{values[-1]:.2%}",
+                f"{holds} of {len(values)}",
+            )
+        )
+    asked = f"{a.plan.networks.share:.0%} were asked for"
+    return Figure(
+        "networks",
+        "How far does the answer depend on who lends to whom?",
+        f"The same scenarios in {len(study.estimates)} networks that fit the reported totals: all tolerances hold in {study.point.share:.0%} of them, {asked}.",
+        ("tolerance", "limit", "lowest", "middle", "highest", "holds in"),
+        tuple(rows),
+        alt.layer(dots, rule).properties(width=WIDTH - 300, height=40 * len(order)),
+    )

@@ -12,7 +12,7 @@ from poundlock.desk.assessment import Assessment
 from poundlock.desk.worlds import VALUATION_WORDS
 from poundlock.evidence import Evidence
 from poundlock.figure import Figure, svg
-from poundlock.figures.control_charts import brake_figure, control_sentence, frontier_figure
+from poundlock.figures.control_charts import brake_figure, control_sentence, frontier_figure, network_figure
 from poundlock.figures.files import write_whole
 from poundlock.figures.pilot_charts import effect_figure, effect_sentence, inequality_figure
 from poundlock.figures.result import result_text
@@ -104,7 +104,9 @@ def css_string(words: str) -> Markup:
 
 def _content(a: Assessment) -> dict[str, Any]:
     figures: dict[str, list[dict[str, Any]]] = {
-        "spread": [_drawn(f) for f in (*loss_figures(a), *_tail_figures(a), importance_figure(a))],
+        "spread": [
+            _drawn(f) for f in (*loss_figures(a), *_tail_figures(a), network_figure(a), importance_figure(a)) if f
+        ],
         "hold": [
             _drawn(f)
             for f in (

@@ -46,6 +46,7 @@ def result(a: Assessment) -> dict[str, Any]:
         "worlds": [_world(w) for w in (*a.worlds, *a.lifted, a.other_valuation)],
         "controls": [_search(a, s) for s in a.searches],
         "brakes": [_brake(a, b) for b in a.brakes],
+        "networks": _networks(a),
         "tails": [_tail(t) for t in a.tails],
         "importance": _importance(a),
         "amplification": a.importance.amplification,
@@ -107,6 +108,20 @@ def _point(a: Assessment, ids: tuple[str, ...], p: Point) -> dict[str, Any]:
         "share_of_networks": p.share,
         "holds": p.holds,
         "tolerances": {t.id: _estimate(e) for t, e in zip(a.plan.tolerances, p.estimates, strict=True)},
+    }
+
+
+def _networks(a: Assessment) -> dict[str, Any] | None:
+    if a.networks is None:
+        return None
+    return {
+        "count": len(a.networks.estimates),
+        "share_in_which_all_hold": a.networks.point.share,
+        "share_asked_for": a.plan.networks.share,
+        "estimates": [
+            {t.id: _estimate(e) for t, e in zip(a.plan.tolerances, estimates, strict=True)}
+            for estimates in a.networks.estimates
+        ],
     }
 
 

@@ -10,7 +10,7 @@ time that no scenario strays from between the ends by more, and what a search en
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,8 +21,8 @@ from poundlock.contagion.model import Model
 from poundlock.risk.draws import REPLICATES
 from poundlock.risk.scenarios import EMPTY, ScenarioModel, Shocks, draw_blocks, drivers, joined, rows_of
 from poundlock.risk.statistics import Estimate
-from poundlock.risk.tail import Hits, HitsKeeper, TailKeeper, Whole, keeper_for
-from poundlock.risk.tolerances import Outcome, estimate, groups_of, measured, spread_of
+from poundlock.risk.tail import Hits, HitsKeeper, Tail, TailKeeper, Whole, keeper_for
+from poundlock.risk.tolerances import estimate, groups_of, measured, spread_of
 from poundlock.rollout.plan import ExpectedShortfall, Tolerance
 from poundlock.system.balance import Floats, System
 
@@ -89,8 +89,8 @@ class _Kept:
 
 class Trials:
     """Settings tried on common draws. system_of: setting and number of a network to a System; it changes exposures and balances,
-    never who there is. networks: how many. without: by network, the outcome without any measure, for tolerances on what is
-    added. shifts, behaviour: as for `simulate`. progress: called with the number of scenarios of each finished piece."""
+    never who there is. networks: how many. without: by network, what was gathered without any measure, for tolerances on what is
+    added, by tolerance id. shifts, behaviour: as for `simulate`. progress: called with the number of scenarios of each finished piece."""
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class Trials:
         model: ScenarioModel,
         tolerances: Sequence[Tolerance],
         *,
-        without: Sequence[Outcome] = (),
+        without: Sequence[Mapping[str, Tail | Hits]] = (),
         shifts: Floats = EMPTY,
         behaviour: dict[str, Any] | None = None,
         progress: Callable[[int], None] | None = None,
@@ -145,6 +145,19 @@ class Trials:
 
     def in_full(self, setting: Setting, kept: Sequence[_Kept] = ()) -> tuple[list[Trial], list[list[Keeper]]]:
         """All scenarios of all networks at one setting, drawn once: a trial for each network, and what was gathered."""
+        keepers, converged = self._gathered(setting, kept)
+        trials = [
+            Trial(tuple(self._estimate(t, keeper, k) for t, keeper in zip(self.tolerances, of, strict=True)), good)
+            for k, (of, good) in enumerate(zip(keepers, converged, strict=True))
+        ]
+        return trials, keepers
+
+    def found(self, setting: Setting) -> list[dict[str, Tail | Hits]]:
+        """By network, what is gathered for each tolerance at one setting, from all scenarios; for `without` of other trials."""
+        keepers, _ = self._gathered(setting)
+        return [{t.id: keeper.gathered() for t, keeper in zip(self.tolerances, of, strict=True)} for of in keepers]
+
+    def _gathered(self, setting: Setting, kept: Sequence[_Kept] = ()) -> tuple[list[list[Keeper]], list[bool]]:
         made = [self._made(setting, k) for k in range(self.networks)]
         keepers = [[self._keeper(t) for t in self.tolerances] for _ in made]
         converged, self._spread = [True] * len(made), 0.0
@@ -160,11 +173,9 @@ class Trials:
                     kept[k].add(block, values)
             self.looked_at += len(draws) * len(made)
             self.progress(len(draws) * len(made))
-        trials = [
-            Trial(tuple(self._estimate(t, keeper, k) for t, keeper in zip(self.tolerances, of, strict=True)), good)
-            for k, (of, good) in enumerate(zip(keepers, converged, strict=True))
-        ]
-        return trials, keepers
+        for keeper in (one for of in keepers for one in of if isinstance(one, HitsKeeper)):
+            keeper.spread = self._spread
+        return keepers, converged
 
     def _made(self, setting: Setting, network: int) -> Model:
         system = self.system_of(setting, network)
@@ -182,7 +193,7 @@ class Trials:
     def _estimate(self, tolerance: Tolerance, keeper: Keeper, network: int) -> Estimate:
         if isinstance(keeper, HitsKeeper):
             keeper.spread = self._spread
-        base = self.without[min(network, len(self.without) - 1)].found[tolerance.id] if self.without else None
+        base = self.without[network].get(tolerance.id) if self.without else None
         return estimate(tolerance, keeper.gathered(), base)
 
 

@@ -24,13 +24,14 @@ from poundlock.system.sums import amounts_of, check_balance
 
 @dataclass(frozen=True)
 class ReadSystem:
-    """A System with what is known about its making. inputs: the files read. rebuilt: layer name to Reconstruction.
-    sound: no Problem was found; else only names, kinds and regions can be relied on, for checks that go on.
+    """A System with what is known about its making. inputs: the files read. rebuilt: layer name to Reconstruction;
+    totals: what is known of each of these layers. sound: no Problem was found; else only names, kinds and regions can be relied on, for checks that go on.
     whole: no row of any table was unreadable; else names may be missing too."""
 
     system: System
     inputs: tuple[InputFile, ...]
     rebuilt: dict[str, Reconstruction] = field(repr=False)
+    totals: dict[str, LayerTotals] = field(repr=False)
     sound: bool
     whole: bool
 
@@ -58,8 +59,8 @@ def read_system(
     rules = _layer_rules(declared, tables, where, problems)
     if len(problems) == told:  # else it is open which layers anybody owes
         check_balance(tables, index, declared, problems)
-    rebuilt: dict[str, Reconstruction] = {}
-    made = _layers(tables, index, rebuilt, problems)
+    rebuilt, totals = dict[str, Reconstruction](), dict[str, LayerTotals]()
+    made = _layers(tables, index, rebuilt, totals, problems)
     layers = tuple(replace(layer, **rules.get(layer.name, {})) for layer in made)
     holdings = amounts_of(tables.get("holdings"), ("institution", "pool"), index, pools)
     system = _assemble(tables, layers, holdings, declared, index, problems)
@@ -69,13 +70,18 @@ def read_system(
         system,
         tuple(t.file for t in tables.values()),
         rebuilt,
+        totals,
         sound=len(problems) == before,
         whole=all(t.whole for t in tables.values()),
     )
 
 
 def _layers(
-    tables: dict[str, Table], index: dict[str, int], rebuilt: dict[str, Reconstruction], problems: list[Problem]
+    tables: dict[str, Table],
+    index: dict[str, int],
+    rebuilt: dict[str, Reconstruction],
+    known_of: dict[str, LayerTotals],
+    problems: list[Problem],
 ) -> tuple[Layer, ...]:
     """Every layer of the exposures and totals tables; nothing of a table that names unknown institutions."""
     n = len(index)
@@ -105,7 +111,8 @@ def _layers(
     ):
         for layer in dict.fromkeys(totals["layer"]):
             known, is_known = given.get(layer, csr_array((n, n), dtype=np.float64)), cells.get(layer)
-            result = rebuild(_layer_totals(layer, tables, known.toarray(), is_known, index), problems)
+            known_of[layer] = _layer_totals(layer, tables, known.toarray(), is_known, index)
+            result = rebuild(known_of[layer], problems)
             if result is not None:
                 rebuilt[layer] = result
                 given[layer] = csr_array(result.amounts)
