@@ -194,3 +194,56 @@ def test_a_figure_held_against_an_unconverged_world_never_passes(starter: Path):
     assert tolerance_evidence(checked, tolerance, today, other, "d").converged
     assert not tolerance_evidence(checked, tolerance, replace(today, converged=False), other, "d").converged
     assert not tolerance_evidence(checked, tolerance, today, replace(other, converged=False), "d").converged
+
+
+def with_networks(starter: Path, method: str = "fitness", more: str = "density: 0.6") -> Path:
+    section = f"networks: {{ method: {method}, count: 4, share: 0.8, {more} }}\n\n# Did it work?"
+    edit(starter / "plan.yaml", "# Did it work?", section)
+    edit(starter / "plan.yaml", "count: 10000", "count: 5000")
+    return starter / "plan.yaml"
+
+
+def test_an_answer_is_held_against_every_network(starter: Path):
+    found = run(with_networks(starter))
+    assert len(found.networks.estimates) == 5
+    tail = [estimates[0].value for estimates in found.networks.estimates]
+    assert tail[0] == found.worlds[0].estimates["local-tail"].value
+    assert len(set(tail)) > 1, "networks differ"
+    assert all(s.result.networks == 5 for s in found.searches)
+    assert 0.0 <= found.networks.point.share <= 1.0
+    said = json.loads(result_json(found))
+    assert said["networks"]["count"] == 5
+    assert any("fitness model" in words for _, words in found.provenance.methods)
+
+
+def test_what_holds_in_too_few_networks_is_in_doubt(starter: Path):
+    from dataclasses import replace
+
+    from poundlock.desk.risk_evidence import tolerance_evidence
+
+    found = run(with_networks(starter))
+    checked, today, other = check(starter / "plan.yaml"), found.worlds[0], found.other_valuation
+    tolerance = checked.plan.tolerances[0]
+    bad = tuple(replace(e, high=2.0) for e in found.networks.estimates[0])
+    networks = replace(found.networks, estimates=(found.networks.estimates[0], *[bad] * 4))
+    doubts = tolerance_evidence(checked, tolerance, today, other, "d", networks).doubts
+    assert any("of 5 networks that fit the totals, 80% were asked for" in d.reason for d in doubts)
+
+
+def test_a_brake_is_studied_and_drawn(zhejiang):
+    trivial, late = zhejiang.brakes
+    assert trivial.result.today.holds
+    assert not late.result.today.holds
+    used = [p.estimates[0].value for p in late.curve]
+    assert used == sorted(used), "a later decision never lowers the tail"
+    assert next(p.setting[0] for p in late.curve) == 0.0
+
+
+def test_tails_are_shared_out_and_add_up(zhejiang):
+    for study in zhejiang.tails:
+        assert study.allocation.by_institution.sum() == pytest.approx(study.allocation.value)
+        assert study.sensitivity is not None
+        assert study.sensitivity.value == pytest.approx(study.allocation.value, rel=1e-6)
+    clearing, debtrank = zhejiang.tails
+    assert (clearing.valuation, debtrank.valuation) == ("clearing", "linear-debtrank")
+    assert debtrank.allocation.by_channel["credit"].sum() > 10 * clearing.allocation.by_channel["credit"].sum()

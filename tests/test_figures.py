@@ -12,8 +12,8 @@ from markupsafe import escape
 
 from poundlock.figure import VARIABLES, styled, svg
 from poundlock.figures import report_html, write_report
-from poundlock.figures.pilot_charts import effect_figure, inequality_figure
 from poundlock.figures.control_charts import frontier_figure
+from poundlock.figures.pilot_charts import effect_figure, inequality_figure
 from poundlock.figures.risk_charts import importance_figure, loss_figures
 
 

@@ -184,8 +184,8 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(way, tmp_path):
     np.testing.assert_array_equal(resumed.curves[0].weight, whole.curves[0].weight)
     np.testing.assert_allclose(resumed.mean_lost, whole.mean_lost, rtol=1e-12)
     assert not keep.exists()
+    seen.clear()
     with pytest.raises(KeyboardInterrupt):
-        seen.clear()
         simulate(system, model, [tail, fails], shifts=shifts, keep=keep, progress=stop)
     with pytest.raises(ValueError, match="was saved by another run"):
         simulate(system, model.model_copy(update={"seed": 5}), [tail, fails], shifts=shifts, keep=keep)

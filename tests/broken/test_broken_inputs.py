@@ -68,6 +68,7 @@ ONE_MISTAKE = {
     'a brake without its control': (PLAN, '# Did it work?', 'brakes:\n  - { id: late, control: no-such, detection_days: 30 }\n\n# Did it work?', PLAN, 'no-such', "'no-such', which is not among the controls", 'correct the id'),
     'a brake that would be set too tight': (PLAN, '# Did it work?', 'brakes:\n  - { id: late, control: partner-cap, to: 25, detection_days: 30 }\n\n# Did it work?', PLAN, 'to: 25', "to 25, outside the range of control 'partner-cap'", 'correct the setting'),
     'controls turned together that are not there': (PLAN, 'control: partner-cap, asks', 'control: partner-cap, together: [no-such], asks', PLAN, 'no-such', "'no-such', which is not among the controls", 'correct the id'),
+    'networks without a density': (PLAN, '# Did it work?', 'networks: { method: gibbs, count: 5 }\n\n# Did it work?', PLAN, 'networks:', 'networks by gibbs without a density', 'give networks.density'),
     'unquoted comma in a name': (BANKS, 'First Bank (made up)', 'First, Bank (made up)', BANKS, 2, '10 cells', 'commas'),
 }
 # fmt: on
