@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from conftest import EXAMPLES, ROOT, edit
-from poundlock import check, run
+from poundlock import ProblemsFound, check, run
 from poundlock.desk import plan_schema_text, system_schema_text
 from poundlock.figures import result_json
 from poundlock.rollout.gate import WORST_FIRST
@@ -247,3 +247,22 @@ def test_tails_are_shared_out_and_add_up(zhejiang):
     clearing, debtrank = zhejiang.tails
     assert (clearing.valuation, debtrank.valuation) == ("clearing", "linear-debtrank")
     assert debtrank.allocation.by_channel["credit"].sum() > 10 * clearing.allocation.by_channel["credit"].sum()
+
+
+def test_scenarios_grow_while_the_answer_is_undecided(starter: Path):
+    """At a limit that the estimate straddles with 5,000 draws."""
+    value = run(starter / "plan.yaml").worlds[0].estimates["local-tail"].value
+    text = (starter / "plan.yaml").read_text(encoding="utf-8")
+    (starter / "plan.yaml").write_text(
+        text.replace("count: 10000", "count: 5000\n  at_most: 20000").replace("at_most: 0.25", f"at_most: {value:.4f}"),
+        encoding="utf-8",
+    )
+    found = run(starter / "plan.yaml")
+    assert found.provenance.scenarios == 20_000, "still undecided at the bound"
+    assert found.plan.scenarios.count == 20_000
+    edit(starter / "plan.yaml", f"at_most: {value:.4f}", "at_most: 0.9")
+    edit(starter / "plan.yaml", "at_most: 20000", "at_most: 5000")
+    assert run(starter / "plan.yaml").provenance.scenarios == 5_000
+    edit(starter / "plan.yaml", "at_most: 5000", "at_most: 4000")
+    with pytest.raises(ProblemsFound, match="at_most 4,000 scenarios, count 5,000"):
+        check(starter / "plan.yaml")

@@ -5,26 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
-from poundlock.contagion import importance
 from poundlock.desk.assessment import (
     Assessment,
-    BrakeStudy,
     InequalityYear,
-    NetworkStudy,
     OutcomeStudy,
     Provenance,
     Search,
-    World,
 )
 from poundlock.desk.check import CheckedPlan, check
-from poundlock.desk.networks import ensemble_words, network_study, networks_of, without_measures
+from poundlock.desk.measure import Measured, measure
+from poundlock.desk.networks import ensemble_words
 from poundlock.desk.pilot_evidence import EFFECT_METHOD, inequality, inequality_evidence, study
 from poundlock.desk.risk_evidence import brake_evidence, search_evidence, tolerance_evidence
-from poundlock.desk.searches import brake_studies, searches
-from poundlock.desk.tails import tail_studies
-from poundlock.desk.worlds import ground_of, lifted_limits, worlds
 from poundlock.reading import combined_digest
 from poundlock.risk import ScenarioModel
 from poundlock.rollout.gate import (
@@ -42,25 +34,15 @@ from poundlock.rollout.plan import BrakeGate, ControlGate, EffectGate, Gate, Tol
 from poundlock.version import VERSION
 
 Progress = Callable[[str, int], None]
-REST = "rest"  # kind of an institution that stands for all that is outside the tables; never ranked
 
 
 def run(plan: str | Path | CheckedPlan, progress: Progress | None = None) -> Assessment:
     """Answer a plan's question. plan: path of a plan file, or what `check` returned. progress: called with the name of
     a task and the number of scenarios that it has just finished. Raises ProblemsFound for a plan that does not check."""
-    checked = plan if isinstance(plan, CheckedPlan) else check(plan)
+    given = plan if isinstance(plan, CheckedPlan) else check(plan)
     report = progress or (lambda task, done: None)
+    checked, found = measure(given, report)
     digest = combined_digest(checked.inputs)
-    ground = ground_of(checked, *networks_of(checked))
-    found_worlds, other = worlds(ground, report)
-    base = next((w for w in found_worlds if w.id == "without"), found_worlds[0])
-    lifted = lifted_limits(ground, base, report)
-    without = without_measures(ground, base, report)
-    found_networks = network_study(ground, without, report)
-    found_searches = searches(ground, without, report)
-    found_brakes = brake_studies(ground, without, report)
-    today = found_worlds[0].system
-    ranked = np.array([kind != REST for kind in today.kinds])
     studies: tuple[OutcomeStudy, ...] = ()
     years: tuple[InequalityYear, ...] = ()
     if checked.plan.pilot is not None and checked.panel is not None:
@@ -70,46 +52,40 @@ def run(plan: str | Path | CheckedPlan, progress: Progress | None = None) -> Ass
         years = inequality(checked.plan.pilot, checked.panel)
     return Assessment(
         plan=checked.plan,
-        verdict=_verdict(
-            checked, found_worlds[0], other, found_networks, found_searches, found_brakes, studies, years, digest
-        ),
-        worlds=found_worlds,
-        lifted=lifted,
-        other_valuation=other,
-        importance=importance(today, recovery=checked.plan.scenarios.recovery, counted=ranked),
-        searches=found_searches,
-        brakes=found_brakes,
-        tails=tail_studies(ground, (found_worlds[0], other)),
-        networks=found_networks,
+        verdict=_verdict(checked, found, studies, years, digest),
+        worlds=found.worlds,
+        lifted=found.lifted,
+        other_valuation=found.other,
+        importance=found.importance,
+        searches=found.searches,
+        brakes=found.brakes,
+        tails=found.tails,
+        networks=found.networks,
         studies=studies,
         inequality=years,
         rebuilt=checked.read.rebuilt,
-        provenance=_provenance(checked, (*found_worlds, *lifted), other, found_networks, digest),
+        provenance=_provenance(checked, found, digest),
     )
 
 
 def _verdict(
     checked: CheckedPlan,
-    today: World,
-    other: World,
-    networks: NetworkStudy | None,
-    found: tuple[Search, ...],
-    brakes: tuple[BrakeStudy, ...],
+    found: Measured,
     studies: tuple[OutcomeStudy, ...],
     years: tuple[InequalityYear, ...],
     digest: str,
 ) -> Verdict:
-    plan = checked.plan
+    plan, today, other = checked.plan, found.worlds[0], found.other
     tolerances = {t.id: t for t in plan.tolerances}
-    by_controls = {s.ids: s for s in found}
-    by_brake = {s.brake.id: s for s in brakes}
+    by_controls = {s.ids: s for s in found.searches}
+    by_brake = {s.brake.id: s for s in found.brakes}
     by_outcome = {s.id: s for s in studies}
 
     def judge(gate: Gate) -> Finding:
         if isinstance(gate, ToleranceGate):
             tolerance = tolerances[gate.tolerance]
             return judge_tolerance(
-                gate, tolerance, tolerance_evidence(checked, tolerance, today, other, digest, networks)
+                gate, tolerance, tolerance_evidence(checked, tolerance, today, other, digest, found.networks)
             )
         if isinstance(gate, ControlGate):
             search = by_controls[gate.turned]
@@ -153,10 +129,8 @@ def _drawn(model: ScenarioModel) -> str:
     return ways[model.draws] + tails
 
 
-def _provenance(
-    checked: CheckedPlan, found: tuple[World, ...], other: World, networks: NetworkStudy | None, digest: str
-) -> Provenance:
-    plan = checked.plan
+def _provenance(checked: CheckedPlan, found: Measured, digest: str) -> Provenance:
+    plan, other, networks = checked.plan, found.other, found.networks
     methods = [
         (
             "Contagion",
@@ -178,7 +152,7 @@ def _provenance(
     if plan.pilot:
         methods.append(("Effect", EFFECT_METHOD))
         methods.append(("For whom", "population-weighted Gini and Theil between regions"))
-    runs = [(f"{w.label} ({w.outcome.valuation})", w.outcome) for w in (*found, other)]
+    runs = [(f"{w.label} ({w.outcome.valuation})", w.outcome) for w in (*found.worlds, *found.lifted, other)]
     convergence = [
         (label, f"{'converged' if o.converged else 'NOT converged'}, at most {o.rounds} rounds, gap {o.gap:.1e}")
         for label, o in runs

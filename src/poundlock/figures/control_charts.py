@@ -144,7 +144,7 @@ def control_sentence(a: Assessment, search: Search) -> str:
     if search.wished > 0.0:
         edge += f". There {held.granted:,.0f} {unit} of {search.wished:,.0f} wished for are lent, {search.wished - held.granted:,.0f} not"
     held_in = (
-        f"; all hold in {held.share:.0%} of the networks, {result.share:.0%} were asked for"
+        f"; all hold in at least {held.share:.0%} of the networks, {result.share:.0%} were asked for"
         if result.networks > 1
         else ""
     )

@@ -37,7 +37,11 @@ def allocation_figure(study: TailStudy) -> Figure:
         alt.Chart(lines(data))
         .mark_bar(height=11)
         .encode(
-            x=alt.X("part:Q", title="part of the tail loss, share of the group's equity", axis=alt.Axis(format=".2%")),
+            x=alt.X(
+                "part:Q",
+                title="part of the tail loss, share of the group's equity",
+                axis=alt.Axis(format=".2%", tickCount=6),
+            ),
             y=alt.Y("name:N", sort=[parts.names[i] for i in order], title=None, axis=alt.Axis(labelLimit=220)),
             color=alt.Color(
                 "channel:N", scale=alt.Scale(domain=words, range=list(SERIES)), legend=alt.Legend(columns=3)

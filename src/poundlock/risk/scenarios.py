@@ -70,6 +70,8 @@ class ScenarioModel(Declared):
 
     count: Annotated[int, Field(ge=1_000, le=10_000_000)]
     """Number of scenarios; the plan's tolerances say how many they need at least."""
+    at_most: Annotated[int, Field(ge=1_000, le=10_000_000)] | None = None
+    """While a tolerance or a search is undecided the number is doubled, up to this; left out: it stays as it is."""
     seed: Annotated[int, Field(ge=0)]
     """Seed of all draws: same seed, same numbers to the last bit."""
     draws: Way = "plain"
@@ -93,6 +95,14 @@ class ScenarioModel(Declared):
     """Let a tolerance pass only if it is not broken under the other valuation either; else it is inconclusive."""
     recovery: Share = 0.0
     """Share of a claim on a failed institution that linear DebtRank leaves; clearing finds its own."""
+
+    @model_validator(mode="after")
+    def _budget(self) -> ScenarioModel:
+        if self.at_most is not None and self.at_most < self.count:
+            raise ValueError(
+                f"at_most {self.at_most:,} scenarios, count {self.count:,}; expected at least as many; cure raise at_most"
+            )
+        return self
 
     @model_validator(mode="after")
     def _pools_move(self) -> ScenarioModel:

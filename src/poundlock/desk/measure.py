@@ -1,0 +1,80 @@
+"""The verb `measure`: contagion and controllability of a checked plan, with as many scenarios as its answer needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from poundlock.contagion import Importance, importance
+from poundlock.desk.assessment import BrakeStudy, NetworkStudy, Search, TailStudy, World
+from poundlock.desk.check import CheckedPlan
+from poundlock.desk.networks import network_study, networks_of, without_measures
+from poundlock.desk.searches import brake_studies, searches
+from poundlock.desk.tails import tail_studies
+from poundlock.desk.worlds import Ground, Progress, ground_of, lifted_limits, worlds
+from poundlock.risk.controllability import standing
+
+REST = "rest"  # kind of an institution that stands for all that is outside the tables; never ranked
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Everything that simulations say of a plan. worlds: today first. other: today's system under the other valuation. The rest as in
+    Assessment."""
+
+    worlds: tuple[World, ...]
+    other: World
+    lifted: tuple[World, ...]
+    networks: NetworkStudy | None
+    searches: tuple[Search, ...]
+    brakes: tuple[BrakeStudy, ...]
+    tails: tuple[TailStudy, ...]
+    importance: Importance
+
+
+def measure(checked: CheckedPlan, progress: Progress) -> tuple[CheckedPlan, Measured]:
+    """Simulate with the plan's number of scenarios; while a tolerance or a search is undecided, with twice as many, up to
+    scenarios.at_most. Returns the plan with the number that was used, and what was found."""
+    networks = networks_of(checked)
+    while True:
+        ground = ground_of(checked, *networks)
+        found_worlds, other = worlds(ground, progress)
+        if (more := _more(checked)) is not None and _straddles(checked, found_worlds[0]):
+            checked = more
+            continue
+        found = _measured(ground, found_worlds, other, progress)
+        if more is not None and any(search.result.verdict == "undecided" for search in found.searches):
+            checked = more
+            continue
+        return checked, found
+
+
+def _measured(ground: Ground, found_worlds: tuple[World, ...], other: World, progress: Progress) -> Measured:
+    base = next((w for w in found_worlds if w.id == "without"), found_worlds[0])
+    without = without_measures(ground, base, progress)
+    system, recovery = found_worlds[0].system, ground.checked.plan.scenarios.recovery
+    ranked = np.array([kind != REST for kind in system.kinds])
+    return Measured(
+        worlds=found_worlds,
+        other=other,
+        lifted=lifted_limits(ground, base, progress),
+        networks=network_study(ground, without, progress),
+        searches=searches(ground, without, progress),
+        brakes=brake_studies(ground, without, progress),
+        tails=tail_studies(ground, (found_worlds[0], other)),
+        importance=importance(system, recovery=recovery, counted=ranked),
+    )
+
+
+def _more(checked: CheckedPlan) -> CheckedPlan | None:
+    """The plan with twice as many scenarios, at most as many as it allows; None where it has them."""
+    scenarios = checked.plan.scenarios
+    if scenarios.at_most is None or scenarios.count >= scenarios.at_most:
+        return None
+    grown = scenarios.model_copy(update={"count": min(2 * scenarios.count, scenarios.at_most)})
+    return replace(checked, plan=checked.plan.model_copy(update={"scenarios": grown}))
+
+
+def _straddles(checked: CheckedPlan, today: World) -> bool:
+    return any(standing(t, today.estimates[t.id]) == "straddles" for t in checked.plan.tolerances)
