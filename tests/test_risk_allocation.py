@@ -32,6 +32,8 @@ def test_parts_add_up_to_the_statistic(way):
     np.testing.assert_allclose(np.asarray(found.by_exposure.sum(axis=1)).ravel(), by_claims, atol=1e-12)
     assert "Expected shortfall at 0.99" in repr(found)
     assert found.to_arrow().num_rows == 20
+    assert "parts add up to the whole" in found.explain()
+    assert found._repr_html_().count("<tr>") == 11
 
 
 def test_only_the_group_bears():

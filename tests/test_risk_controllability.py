@@ -163,3 +163,17 @@ def test_what_cannot_be_searched_is_refused():
         cheapest_setting(lambda s: None, [TOLERANCE], [], today=())
     with pytest.raises(ValueError, match="share of networks is 0"):
         cheapest_setting(lambda s: None, [TOLERANCE], [Range(0, 1, 0.1)], today=(0.0,), share=0.0)
+
+
+def test_an_answer_prints_and_explains_itself():
+    found, _ = plane((0.5, 0.5), (1.0, 3.0))
+    assert "controllable: every tolerance holds at some permitted setting" in repr(found)
+    assert "control 1" in repr(found)
+    assert "next looser" in repr(found)
+    said = found.explain()
+    assert "Rule: a tolerance holds where the upper end" in said
+    assert "tolerance 't' is used to" in said
+    assert found._repr_html_().count("<tr>") == len(found.points) + 1
+    none = search(lambda c: 0.7 + c, today=0.3)
+    assert "even the tightest setting breaks a tolerance" in repr(none)
+    assert "another control" in none.explain()

@@ -50,6 +50,7 @@ def _search(
         today=today,
         cost=lambda s: build(s, 0).cost,
         share=share,
+        names=[c.id for c in controls],
     )
     confirmed = _confirmed(trials, result, share)
     taken = build(result.setting, 0).taken if result.setting else {}
@@ -108,7 +109,9 @@ def _brake_study(
     trials.narrow((0.0,), (YEAR,))
     evaluate, share = _evaluation(ground, trials, build), plan.networks.share
     days = [Range(0.0, YEAR, 1.0)]
-    result = cheapest_setting(evaluate, plan.tolerances, days, today=(brake.delay,), share=share)
+    result = cheapest_setting(
+        evaluate, plan.tolerances, days, today=(brake.delay,), share=share, names=["days of delay"]
+    )
     curve = [judged((delay,), evaluate((delay,)), plan.tolerances, share) for delay in DELAYS]
     return BrakeStudy(brake, control, value, result, tuple(curve))
 

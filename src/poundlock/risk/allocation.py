@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,6 +67,28 @@ class Allocation:
         columns: dict[str, Any] = {"institution": list(self.ids), "part": self.by_institution, "error": self.error}
         columns |= {"low": self.low, "high": self.high}
         return pa.table(columns | {f"part_{channel}": part for channel, part in self.by_channel.items()})
+
+    def explain(self) -> str:
+        """The rule, its inputs, the numbers, and what would change them."""
+        pairs = [f"  {self.names[i]} on {self.names[j]}: {part:.3%}" for i, j, part in self.largest_exposures(5)]
+        rule = [
+            "Rule: the part of each is its mean loss over the scenarios of the tail of all (Euler); parts add up to the whole.",
+            "  By channel: each takes what those before it in the order of a round have left of the equity.",
+            "Inputs: the scenarios of the tail, drawn again; the boundary draw counts with its part.",
+            "What would change it: other scenarios in the tail; who holds which claim.",
+        ]
+        return "\n".join([repr(self), *(["By exposure:", *pairs] if pairs else []), "", *rule])
+
+    def _repr_html_(self) -> str:
+        order = np.argsort(-self.by_institution, kind="stable")[:10]
+        rows = "".join(
+            f"<tr><td>{escape(self.names[i])}</td><td>{self.by_institution[i]:.3%}</td>"
+            f"<td>{self.low[i]:.3%} to {self.high[i]:.3%}</td></tr>"
+            for i in order
+        )
+        head = "<tr><th>institution</th><th>part</th><th>interval</th></tr>"
+        said = escape(repr(self).splitlines()[0])
+        return f"<p><b>{said}</b></p><table><thead>{head}</thead><tbody>{rows}</tbody></table>"
 
     def __repr__(self) -> str:
         order = np.argsort(-self.by_institution, kind="stable")[:5]

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
 
+from poundlock.risk.search_wording import explained, in_html, told
 from poundlock.risk.statistics import Estimate
 from poundlock.rollout.plan import Tolerance
 
@@ -79,13 +80,14 @@ class Point:
     monotone: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ControlSearch:
     """verdict and its certificate. setting: the cheapest that holds, None when none does. next_looser: by control, the tightest value
     tried above it, all else equal, at which not all hold; None where the loosest of the range holds. today: at today's setting.
     points: everything tried, from tight to loose. frontier: settings that hold and of which no control can be loosened alone.
     monotone: no tolerance's statistic fell when a control was loosened, beyond its error; if False, the search may have missed a
-    setting: one that was found still holds, but where none was found the verdict is undecided."""
+    setting: one that was found still holds, but where none was found the verdict is undecided. networks, share: how many, and in which
+    share of them all must hold. tolerances, names: of the tolerances and of the controls."""
 
     verdict: ControlVerdict
     setting: Setting | None
@@ -96,6 +98,8 @@ class ControlSearch:
     monotone: bool
     networks: int = 1
     share: float = 1.0
+    tolerances: tuple[Tolerance, ...] = field(default=(), repr=False)
+    names: tuple[str, ...] = ()
 
     @property
     def converged(self) -> bool:
@@ -106,6 +110,16 @@ class ControlSearch:
     def held(self) -> Point | None:
         """The point of the setting that was found."""
         return next((p for p in self.points if p.setting == self.setting), None)
+
+    def explain(self) -> str:
+        """The rule, its inputs, the numbers, and what would change them."""
+        return explained(self)
+
+    def __repr__(self) -> str:
+        return "\n".join(told(self))
+
+    def _repr_html_(self) -> str:
+        return in_html(self)
 
 
 class _Search:
@@ -254,11 +268,12 @@ def cheapest_setting(
     today: Setting,
     cost: Callable[[Setting], float] | None = None,
     share: float = 1.0,
+    names: Sequence[str] = (),
 ) -> ControlSearch:
     """Nested search for the cheapest setting of one to four controls that holds every tolerance in a share of the networks.
 
     evaluate: setting -> Tried, on common draws for all settings. cost: of a setting, a year, without a simulation; it must not fall
-    when a control is tightened; default: tighter is dearer. The last control is bisected for its loosest value that holds; each
+    when a control is tightened; default: tighter is dearer. names: of the controls, for what is printed. The last control is bisected for its loosest value that holds; each
     earlier one is tried on a grid that is halved around the cheapest, so that with two or more the answer is the cheapest to
     within the last of these steps. Raises ValueError without controls, with more than four, or for a share outside (0, 1].
     """
@@ -279,7 +294,17 @@ def cheapest_setting(
     monotone = all(p.monotone for p in points) and _monotone(points, ranges)
     verdict = _verdict(now, setting, tightest, monotone)
     return ControlSearch(
-        verdict, setting, looser, now, points, tuple(search.frontier), monotone, search.networks, share
+        verdict,
+        setting,
+        looser,
+        now,
+        points,
+        tuple(search.frontier),
+        monotone,
+        search.networks,
+        share,
+        tuple(tolerances),
+        tuple(names) or tuple(f"control {k + 1}" for k in range(len(ranges))),
     )
 
 
