@@ -14,7 +14,7 @@ import numpy as np
 from machine import describe
 
 from poundlock.contagion import clear
-from poundlock.risk.rescue import Rescue, cheapest_injection
+from poundlock.risk.rescue.rescue import Rescue, cheapest_injection
 from poundlock.system import System, synthetic_system
 
 HEAD = ("problem", "ours, s", "range", "by", "rounds", "highs-ipm, s", "ratio", "costs apart", "gap", "miss")

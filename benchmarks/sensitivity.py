@@ -14,7 +14,7 @@ import numpy as np
 from machine import describe, peak_memory, seconds
 
 from poundlock.contagion import Model, prepare, propagate
-from poundlock.risk.sensitivity import AT_ONCE, sensitivity, weighted_losses
+from poundlock.risk.sensitivity.sensitivity import AT_ONCE, sensitivity, weighted_losses
 from poundlock.system import synthetic_system
 
 WORKS = (

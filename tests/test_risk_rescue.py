@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poundlock.contagion import clear
-from poundlock.risk.clearing_case import least_cost, make_case, statistic
-from poundlock.risk.injection_active_set import injection_by_active_set
-from poundlock.risk.injection_programme import injection_by_programme
-from poundlock.risk.rescue import Rescue, cheapest_fund, cheapest_injection, cheapest_rescues
+from poundlock.risk.rescue.active_set import injection_by_active_set
+from poundlock.risk.rescue.case import least_cost, make_case, statistic
+from poundlock.risk.rescue.programme import injection_by_programme
+from poundlock.risk.rescue.rescue import Rescue, cheapest_fund, cheapest_injection, cheapest_rescues
 from poundlock.system import Layer, synthetic_system, system_from_arrays
 
 CHAIN = system_from_arrays([[0.0, 0.0], [10.0, 0.0]], [12.0, 0.0], [0.0, 8.0])

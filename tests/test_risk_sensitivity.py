@@ -10,7 +10,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from poundlock.contagion import FireSales, prepare, propagate
-from poundlock.risk.sensitivity import sensitivity
+from poundlock.risk.sensitivity.sensitivity import sensitivity
 from poundlock.risk.statistics import expected_shortfall
 from poundlock.system import AssetClass, Guarantee, Layer, equity, synthetic_system, system_from_arrays
 

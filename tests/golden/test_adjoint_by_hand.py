@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from poundlock.risk.sensitivity import sensitivity
+from poundlock.risk.sensitivity.sensitivity import sensitivity
 from poundlock.system import system_from_arrays
 
 

@@ -1,6 +1,7 @@
 """Loss distributions over scenarios, and whether permitted controls can hold them."""
 
 from poundlock.risk.controllability import ControlSearch, Point, Range, Tried, cheapest_setting
+from poundlock.risk.rescue import Rescue, cheapest_fund, cheapest_injection, cheapest_rescues
 from poundlock.risk.scenarios import EMPTY, Drivers, FactorShares, ScenarioModel, draw_blocks, shock
 from poundlock.risk.sensitivity import Change, Sensitivity, sensitivity
 from poundlock.risk.statistics import Estimate, event_probability, expected_shortfall, incremental_shortfall
@@ -18,10 +19,14 @@ __all__ = [
     "Outcome",
     "Point",
     "Range",
+    "Rescue",
     "ScenarioModel",
     "Sensitivity",
     "Trials",
     "Tried",
+    "cheapest_fund",
+    "cheapest_injection",
+    "cheapest_rescues",
     "cheapest_setting",
     "draw_blocks",
     "event_probability",

@@ -16,7 +16,7 @@ from poundlock.contagion.flat import Floats, Whole
 from poundlock.contagion.lanes import COUNT
 from poundlock.contagion.model import Model
 from poundlock.contagion.valuation import OWN
-from poundlock.risk.transposed import (
+from poundlock.risk.sensitivity.transposed import (
     Ledger,
     Scenarios,
     Sums,
@@ -142,7 +142,7 @@ class Sensitivity:
     def largest(self, count: int = 10) -> tuple[Change, ...]:
         """The changes that lower the tail most by unit of money: exposures cut, buffers added; ranked. Only what
         lowers it."""
-        from poundlock.risk.sensitivity_wording import largest  # noqa: PLC0415
+        from poundlock.risk.sensitivity.wording import largest  # noqa: PLC0415
 
         return largest(self, count)
 
@@ -177,23 +177,23 @@ class Sensitivity:
     def chart(self) -> Any:
         """An Altair chart: the ten changes that lower the tail most by unit of money."""
         from poundlock.figure import styled  # noqa: PLC0415
-        from poundlock.risk.sensitivity_wording import bars  # noqa: PLC0415
+        from poundlock.risk.sensitivity.wording import bars  # noqa: PLC0415
 
         return styled(bars(self))
 
     def explain(self) -> str:
         """The rule, its inputs, the numbers, and what would change them."""
-        from poundlock.risk.sensitivity_wording import explained  # noqa: PLC0415
+        from poundlock.risk.sensitivity.wording import explained  # noqa: PLC0415
 
         return explained(self)
 
     def __repr__(self) -> str:
-        from poundlock.risk.sensitivity_wording import told  # noqa: PLC0415
+        from poundlock.risk.sensitivity.wording import told  # noqa: PLC0415
 
         return "\n".join(told(self))
 
     def _repr_html_(self) -> str:
-        from poundlock.risk.sensitivity_wording import in_html  # noqa: PLC0415
+        from poundlock.risk.sensitivity.wording import in_html  # noqa: PLC0415
 
         return in_html(self)
 

@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike
 from scipy.sparse import csr_array
 
 from poundlock.contagion.model import Model
-from poundlock.risk.clearing_case import (
+from poundlock.risk.rescue.active_set import injection_by_active_set
+from poundlock.risk.rescue.case import (
     CLOSE,
     Case,
     Measure,
@@ -26,9 +27,8 @@ from poundlock.risk.clearing_case import (
     statistic,
     unpaid,
 )
-from poundlock.risk.injection_active_set import injection_by_active_set
-from poundlock.risk.injection_cuts import fund_by_cuts, injection_by_cuts
-from poundlock.risk.injection_programme import Found, Solver, fund_by_programme, injection_by_programme, whole_rescues
+from poundlock.risk.rescue.cuts import fund_by_cuts, injection_by_cuts
+from poundlock.risk.rescue.programme import Found, Solver, fund_by_programme, injection_by_programme, whole_rescues
 from poundlock.system.balance import Floats, System
 
 Method = Literal["auto", "active set", "cuts"] | Solver

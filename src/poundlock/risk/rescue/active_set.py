@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from scipy.optimize import linprog
 from scipy.sparse import block_array, csr_array, eye_array
 
-from poundlock.risk.clearing_case import CLOSE, Case, least_cost, settled
-from poundlock.risk.injection_programme import Found
+from poundlock.risk.rescue.case import CLOSE, Case, least_cost, settled
+from poundlock.risk.rescue.programme import Found
 from poundlock.system.balance import Floats
 
 FEW = 60  # up to here all that fail stay open: nothing to guess

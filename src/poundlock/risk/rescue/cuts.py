@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from scipy.optimize import linprog
 from scipy.sparse import block_array, csr_array, eye_array
 
-from poundlock.risk.clearing_case import CLOSE, Case, intercepts, multipliers, tail_mean, unpaid
-from poundlock.risk.injection_programme import SAID, Found
+from poundlock.risk.rescue.case import CLOSE, Case, intercepts, multipliers, tail_mean, unpaid
+from poundlock.risk.rescue.programme import SAID, Found
 from poundlock.system.balance import Floats
 
 IDLE = 10  # rounds after which a plane without weight goes

@@ -10,11 +10,11 @@ import numpy as np
 
 from poundlock.contagion.wording import settings
 from poundlock.figure import SERIES, WIDTH, lines
-from poundlock.risk.sensitivity import Change
-from poundlock.risk.transposed import entries
+from poundlock.risk.sensitivity.sensitivity import Change
+from poundlock.risk.sensitivity.transposed import entries
 
 if TYPE_CHECKING:
-    from poundlock.risk.sensitivity import Sensitivity
+    from poundlock.risk.sensitivity.sensitivity import Sensitivity
 
 HEADER = ("change", "layer", "of", "on", "lowers it by, for each unit", "amount now")
 

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 from scipy.sparse import block_array, csr_array, eye_array, kron
 
-from poundlock.risk.clearing_case import Case
+from poundlock.risk.rescue.case import Case
 from poundlock.system.balance import Floats
 
 Solver = Literal["highs", "highs-ds", "highs-ipm"]

@@ -14,7 +14,7 @@ from poundlock.contagion.lanes import AHEAD, COUNT
 from poundlock.contagion.model import Model
 from poundlock.contagion.threads import share_out
 from poundlock.contagion.valuation import RANKED
-from poundlock.risk.adjoint import (
+from poundlock.risk.sensitivity.adjoint import (
     ASSETS,
     CAP,
     EQUITY,
