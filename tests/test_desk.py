@@ -266,3 +266,23 @@ def test_scenarios_grow_while_the_answer_is_undecided(starter: Path):
     edit(starter / "plan.yaml", "at_most: 5000", "at_most: 4000")
     with pytest.raises(ProblemsFound, match="at_most 4,000 scenarios, count 5,000"):
         check(starter / "plan.yaml")
+
+
+def test_an_interrupted_run_goes_on(starter: Path, tmp_path: Path):
+    """Stopped in the third simulation; the second time the first two are only read, and nothing is left behind."""
+    edit(starter / "plan.yaml", "count: 10000", "count: 80000")
+    told: list[tuple[str, int]] = []
+
+    def stop(task: str, done: int) -> None:
+        told.append((task, done))
+        if len({name for name, _ in told}) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(starter / "plan.yaml", stop, keep=tmp_path / "pieces")
+    assert len(list((tmp_path / "pieces").glob("*.npz"))) >= 2
+    again: list[tuple[str, int]] = []
+    resumed = run(starter / "plan.yaml", lambda task, done: again.append((task, done)), keep=tmp_path / "pieces")
+    assert again[0][1] == 80_000
+    assert result_json(resumed) == result_json(run(starter / "plan.yaml"))
+    assert not list((tmp_path / "pieces").glob("*.npz"))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import norm
 
-from poundlock.risk.allocation import allocate, tail_shocks
+from poundlock.risk.allocation import allocate, mean_share, tail_shocks
 from poundlock.risk.scenarios import FactorShares, ScenarioModel
 from poundlock.risk.tilting import shifts_for
 from poundlock.risk.tolerances import simulate, statistic
@@ -76,3 +78,23 @@ def test_normal_losses_bear_in_proportion_to_their_covariance_and_intervals_cove
         inside += (found.low <= truth) & (truth <= found.high)
     assert np.all((inside / 150 >= 0.90) & (inside / 150 <= 0.985)), inside / 150
     assert norm.ppf(0.975) == pytest.approx((found.high[0] - found.by_institution[0]) / found.error[0])
+
+
+def test_the_same_scenarios_serve_a_small_change():
+    """Envelope theorem: the slope over the fixed scenarios of a tail is that of the statistic."""
+    system = synthetic_system(20, 4, seed=1, equity_share=0.06)
+    outcome = simulate(system, MODEL, [TAIL])
+    shocks, counts = tail_shocks(system, MODEL, outcome.found["tail"])
+
+    def larger(step):
+        return replace(
+            system,
+            external_assets=system.external_assets * (1.0 + step),
+            external_liabilities=system.external_liabilities + step * system.external_assets,
+        )
+
+    assert mean_share(system, TAIL, MODEL, shocks, counts) == pytest.approx(statistic(TAIL, outcome).value, rel=1e-9)
+    step = 1e-4
+    fixed = [mean_share(larger(h), TAIL, MODEL, shocks, counts) for h in (-step, step)]
+    drawn = [statistic(TAIL, simulate(larger(h), MODEL, [TAIL])).value for h in (-step, step)]
+    assert fixed[1] - fixed[0] == pytest.approx(drawn[1] - drawn[0], rel=0.01)

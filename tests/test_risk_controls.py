@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from pydantic import TypeAdapter
@@ -175,3 +177,17 @@ def test_a_brake_mixes_the_balances_before_and_after():
     _, lent = braked(lenders(), [MEASURE], LOANS, {"jl": MEASURE.today}, cap, 0.2, 0.0)
     still = share_still_as_before(0.0, 300.0)
     assert lent == pytest.approx(still * now + (1 - still) * 5.0 / 0.7)
+
+
+def test_long_loans_brake_late():
+    """Each entry runs off at its own life: 30 days for the one, 3,000 for the other."""
+    stop = control("suspension", 0.0, 1.0, measure="jl")
+    mixed = {"jl": replace(LOANS["jl"], life=np.array([30.0, 3_000.0]))}
+    _, lent = braked(lenders(), [MEASURE], mixed, {"jl": MEASURE.today}, stop, 0.0, 10.0)
+    first, second = 7.5 / 0.7, 5.0 / 0.7
+    assert lent == pytest.approx(
+        first * share_still_as_before(10.0, 30.0) + second * share_still_as_before(10.0, 3_000.0)
+    )
+    unknown = {"jl": replace(LOANS["jl"], life=np.array([np.nan, 3_000.0]))}
+    _, more = braked(lenders(), [MEASURE], unknown, {"jl": MEASURE.today}, stop, 0.0, 10.0)
+    assert more > lent, "300 days, as the measure says"

@@ -8,7 +8,18 @@ from scipy.sparse import csr_array
 
 from poundlock.reading import Declared
 from poundlock.risk.draws import BLOCK
-from poundlock.risk.scenarios import FactorShares, Outages, Runs, ScenarioModel, draw_blocks, drivers, shock
+from poundlock.risk.scenarios import (
+    Correlated,
+    FactorShares,
+    Outages,
+    Runs,
+    ScenarioModel,
+    clashing_pair,
+    draw_blocks,
+    drivers,
+    root_of,
+    shock,
+)
 from poundlock.risk.tilting import shifts_for
 from poundlock.risk.tolerances import simulate, statistic
 from poundlock.rollout.plan import EventProbability, ExpectedShortfall, LossProbability, Scope
@@ -183,10 +194,10 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(way, tmp_path):
         assert statistic(tolerance, resumed) == statistic(tolerance, whole)
     np.testing.assert_array_equal(resumed.curves[0].weight, whole.curves[0].weight)
     np.testing.assert_allclose(resumed.mean_lost, whole.mean_lost, rtol=1e-12)
-    assert not keep.exists()
-    seen.clear()
-    with pytest.raises(KeyboardInterrupt):
-        simulate(system, model, [tail, fails], shifts=shifts, keep=keep, progress=stop)
+    again.clear()
+    finished = simulate(system, model, [tail, fails], shifts=shifts, keep=keep, progress=again.append)
+    assert again == [150_000], "a finished run is only read"
+    assert statistic(tail, finished) == statistic(tail, whole)
     with pytest.raises(ValueError, match="was saved by another run"):
         simulate(system, model.model_copy(update={"seed": 5}), [tail, fails], shifts=shifts, keep=keep)
     keep.write_bytes(b"no such thing")
@@ -204,3 +215,27 @@ def test_importance_sampling_looks_where_it_matters():
     assert found.effective > 50 * model.count
     plain = statistic(rare, simulate(system, MODEL.model_copy(update={"count": 200_000}), [rare]))
     assert plain.low <= found.value <= plain.high
+
+
+def test_factors_may_be_correlated():
+    """Regions ZZ and Y with correlation 0.5: institutions of one each share common + 0.5 region."""
+    pair = Correlated(between=("region ZZ", "region Y"), correlation=0.5)
+    _, assets, pools = draws(MODEL.model_copy(update={"correlations": (pair,)}))
+    values = np.log(1.0 - assets)
+    np.testing.assert_allclose(values.std(axis=0), 0.05, rtol=0.02)
+    correlation = np.corrcoef(values.T)
+    assert correlation[0, 1] == pytest.approx(0.5, abs=0.02)
+    assert correlation[0, 2] == pytest.approx(0.3 + 0.2 * 0.5, abs=0.02)
+    np.testing.assert_allclose(pools.mean(axis=0), [0.03 * 0.5, 0.05 * 0.6 - 0.01], rtol=0.03)
+    full = FactorShares(common=0.6, region=0.4)
+    both = Correlated(between=("common", "region ZZ"), correlation=0.5)
+    with pytest.raises(ValueError, match="of its variance, correlations included"):
+        draws(MODEL.model_copy(update={"institutions": full, "correlations": (both,)}))
+
+
+def test_the_pair_that_clashes_is_named():
+    """Two factors that nearly move as one, and a third that goes with the one and against the other."""
+    matrix = np.array([[1.0, 0.95, 0.0, 0.1], [0.95, 1.0, 0.0, -0.9], [0.0, 0.0, 1.0, 0.0], [0.1, -0.9, 0.0, 1.0]])
+    assert clashing_pair(matrix) in ((0, 1), (1, 3))
+    with pytest.raises(ValueError, match="no factors can have"):
+        root_of(matrix)

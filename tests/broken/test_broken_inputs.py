@@ -69,6 +69,10 @@ ONE_MISTAKE = {
     'a brake that would be set too tight': (PLAN, '# Did it work?', 'brakes:\n  - { id: late, control: partner-cap, to: 25, detection_days: 30 }\n\n# Did it work?', PLAN, 'to: 25', "to 25, outside the range of control 'partner-cap'", 'correct the setting'),
     'controls turned together that are not there': (PLAN, 'control: partner-cap, asks', 'control: partner-cap, together: [no-such], asks', PLAN, 'no-such', "'no-such', which is not among the controls", 'correct the id'),
     'networks without a density': (PLAN, '# Did it work?', 'networks: { method: gibbs, count: 5 }\n\n# Did it work?', PLAN, 'networks:', 'networks by gibbs without a density', 'give networks.density'),
+    'correlations that cannot be': (PLAN, 'recovery: 0.55', 'recovery: 0.55\n  correlations: [{ between: [common, region A], correlation: 0.9 }, { between: [common, region B], correlation: 0.9 }, { between: [region A, region B], correlation: -0.9 }]', PLAN, 'correlations:', 'correlations that no factors can have together, above all', 'nearer'),
+    'correlation of no factor': (PLAN, 'recovery: 0.55', 'recovery: 0.55\n  correlations: [{ between: [common, region Q], correlation: 0.9 }]', PLAN, 'correlations:', "factor 'region Q', which moves nobody", 'correct the name'),
+    'outages that touch nobody': (PLAN, 'recovery: 0.55', 'recovery: 0.55\n  outages: [{ kinds: [platform], per_year: 1, mean_days: 2 }]', PLAN, 'outages:', 'outages, but nobody depends on a provider', 'remove the outages'),
+    'runs on no balances': (PLAN, 'recovery: 0.55', 'recovery: 0.55\n  runs: [{ kinds: [platform], chance: 0.1, share: 0.2 }]', PLAN, 'runs:', 'runs without runnable balances', 'remove the runs'),
     'unquoted comma in a name': (BANKS, 'First Bank (made up)', 'First, Bank (made up)', BANKS, 2, '10 cells', 'commas'),
 }
 # fmt: on

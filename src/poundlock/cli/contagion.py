@@ -56,7 +56,7 @@ def contagion_command(
         typer.Option(
             "--scenarios",
             metavar="FILE.csv",
-            help="Named scenarios: scenario, institution, loss [, outage_days, run].",
+            help="Named scenarios: scenario, institution, loss or loss_share [, outage_days, run].",
             show_default=False,
         ),
     ] = None,

@@ -52,6 +52,15 @@ def run_command(
             show_default=False,
         ),
     ] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            "--keep",
+            metavar="DIR",
+            help="Keep finished pieces of long simulations there; interrupted, the same command goes on from them.",
+            show_default=False,
+        ),
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Answer a plan's question: measure, judge, report.
@@ -64,7 +73,7 @@ def run_command(
     Example: poundlock run examples/zhejiang/plan.yaml --out build/zhejiang
     """
     try:
-        assessment, written = _answered(plan, out, json)
+        assessment, written = _answered(plan, out, keep, json)
     except KeyboardInterrupt:
         interrupted()
     except OSError as error:
@@ -81,7 +90,9 @@ def run_command(
             console.print(Text(f"{label}: {path}"), soft_wrap=True)
 
 
-def _answered(plan: Path, out: Path | None, json: bool) -> tuple[Assessment, tuple[Path, Path] | None]:
+def _answered(
+    plan: Path, out: Path | None, keep: Path | None, json: bool
+) -> tuple[Assessment, tuple[Path, Path] | None]:
     from poundlock.desk import run
     from poundlock.figures import write_report
 
@@ -89,7 +100,12 @@ def _answered(plan: Path, out: Path | None, json: bool) -> tuple[Assessment, tup
     if out is not None and out.exists() and not out.is_dir():
         refuse(f"{out} is a file; --out needs a folder. Cure: name another place.")
     with progress(checked.plan.title, checked.plan.scenarios.count) as report:
-        assessment = run(checked, report)
+        try:
+            assessment = run(checked, report, keep=keep)
+        except ValueError as mistake:
+            if keep is None:
+                raise
+            refuse(f"{mistake}.")  # of the files under --keep
         return assessment, write_report(assessment, out) if out is not None else None
 
 

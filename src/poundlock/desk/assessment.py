@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from poundlock.contagion import Importance
 from poundlock.desk.plan_file import PlanFile
 from poundlock.evidence import Evidence
@@ -14,8 +17,9 @@ from poundlock.risk.allocation import Allocation
 from poundlock.risk.brake import Brake
 from poundlock.risk.controls import Control
 from poundlock.rollout.gate import Verdict
-from poundlock.rollout.plan import ExpectedShortfall
+from poundlock.rollout.plan import ExpectedShortfall, Scope
 from poundlock.system import Ensemble, Reconstruction, System
+from poundlock.system.balance import Floats
 
 
 @dataclass(frozen=True)
@@ -84,13 +88,34 @@ class NetworkStudy:
 @dataclass(frozen=True)
 class TailStudy:
     """Who bears a limited tail of today's system under one valuation, and what would lower it. sensitivity: None where derivatives are not defined, then
-    `missing` says why."""
+    `missing` says why. by_control: how fast the tail grows as a control on a measure is loosened, per unit of its setting."""
 
     tolerance: ExpectedShortfall
     valuation: str
     allocation: Allocation
     sensitivity: Sensitivity | None
     missing: str
+    by_control: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
+class NamedStudy:
+    """The plan's named scenarios in today's system under one valuation; losses that somebody states, without a probability. labels (s,).
+    scopes, equity (g,): all institutions first, then those of the tolerances; what they have at first, money. lost, by_shock (s, g):
+    equity lost in all, and by the shock alone, money. failures, failures_by_shock (s, g): how many, the same two ways. converged, rounds,
+    gap (s,): as in Propagation; where it did not converge, more may be lost."""
+
+    valuation: str
+    labels: tuple[str, ...]
+    scopes: tuple[Scope, ...]
+    equity: Floats = field(repr=False)
+    lost: Floats = field(repr=False)
+    by_shock: Floats = field(repr=False)
+    failures: NDArray[np.int64] = field(repr=False)
+    failures_by_shock: NDArray[np.int64] = field(repr=False)
+    converged: NDArray[np.bool_] = field(repr=False)
+    rounds: NDArray[np.int64] = field(repr=False)
+    gap: Floats = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -134,7 +159,8 @@ class Provenance:
 class Assessment:
     """The answer to a plan's question. worlds: today first. lifted: today's world with one limit
     at a time as it was before. other_valuation: today's system valued the other way.
-    importance: of today's system, by institution."""
+    importance: of today's system, by institution. named: in today's system, by the gates' valuation first; empty where the
+    plan names no scenarios."""
 
     plan: PlanFile
     verdict: Verdict
@@ -145,6 +171,7 @@ class Assessment:
     searches: tuple[Search, ...]
     brakes: tuple[BrakeStudy, ...]
     tails: tuple[TailStudy, ...]
+    named: tuple[NamedStudy, ...]
     networks: NetworkStudy | None
     studies: tuple[OutcomeStudy, ...]
     inequality: tuple[InequalityYear, ...]

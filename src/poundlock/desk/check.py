@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from poundlock.desk.consistency import (
+    named_against_system,
     networks_against_system,
     plan_against_itself,
     plan_against_panel,
     plan_against_system,
 )
 from poundlock.desk.plan_file import PlanFile
+from poundlock.desk.shocks import Scenarios, table_of_scenarios
 from poundlock.measures import JointLoans, read_joint_loans
 from poundlock.pilots import Panel, read_pilot
 from poundlock.problems import Place, Problem, ProblemsFound, Where
@@ -23,11 +25,13 @@ from poundlock.system.tables import ReadSystem, read_system
 
 @dataclass(frozen=True)
 class CheckedPlan:
-    """A plan with its tables read and found consistent. loans: by measure id. inputs: named relative to the plan."""
+    """A plan with its tables read and found consistent. loans: by measure id. named: losses that are stated. inputs: by
+    their names relative to the plan."""
 
     plan: PlanFile
     read: ReadSystem
     loans: dict[str, JointLoans] = field(repr=False)
+    named: Scenarios | None = field(repr=False)
     panel: Panel | None = field(repr=False)
     inputs: tuple[InputFile, ...] = field(repr=False)
 
@@ -41,39 +45,68 @@ def check(path: str | Path) -> CheckedPlan:
         raise ProblemsFound(problems)
     folder, sections = path.parent, document.sections
     problems.extend(plan_against_itself(document))
-    read, loans, panel = None, dict[str, JointLoans](), None
+    read, loans, named, panel = None, dict[str, JointLoans](), None, None
     if sections.get("system") is not None:
         read = read_system(folder, sections["system"], problems, where=_where(document, "system"))
     if read is not None:
         problems.extend(plan_against_system(document, read.system, read.sound))
         problems.extend(networks_against_system(document, read))
-        for number, measure in document.entries("measures") if read.whole else ():
-            where = _where(document, "measures", number)
-            searched = {
-                LIMITS[type(control)]
-                for _, control in document.entries("controls")
-                if type(control) in LIMITS and control.measure == measure.id
-            }
-            found = read_joint_loans(
-                folder,
-                measure,
-                read.system,
-                problems,
-                where=where,
-                searched=frozenset(searched),
-                amounts_known=read.sound,
-            )
-            if found is not None:
-                loans[measure.id] = found
+    if read is not None and read.whole:
+        loans = _loans(folder, document, read, problems)
+        named = _named(folder, document, read, problems)
     if (pilot := sections.get("pilot")) is not None:
         panel = read_pilot(folder, pilot, problems, where=_where(document, "pilot"))
         if panel is not None:
             problems.extend(plan_against_panel(document, pilot, panel))
     if problems or document.value is None or read is None or not read.sound:
         raise ProblemsFound(problems)
-    files = (document.file, *read.inputs, *(loan.file for loan in loans.values()), *(panel.inputs if panel else ()))
+    stated = (named.file,) if named and named.file else ()
+    files = (
+        document.file,
+        *read.inputs,
+        *(loan.file for loan in loans.values()),
+        *stated,
+        *(panel.inputs if panel else ()),
+    )
     inputs = tuple(InputFile(Path(os.path.relpath(f.name, folder)).as_posix(), f.digest) for f in files)
-    return CheckedPlan(document.value, read, loans, panel, inputs)
+    return CheckedPlan(document.value, read, loans, named, panel, inputs)
+
+
+def _loans(
+    folder: Path, document: Document[PlanFile], read: ReadSystem, problems: list[Problem]
+) -> dict[str, JointLoans]:
+    """The joint loans of each measure that can be read, by its id."""
+    loans = {}
+    for number, measure in document.entries("measures"):
+        searched = {
+            LIMITS[type(control)]
+            for _, control in document.entries("controls")
+            if type(control) in LIMITS and control.measure == measure.id
+        }
+        found = read_joint_loans(
+            folder,
+            measure,
+            read.system,
+            problems,
+            where=_where(document, "measures", number),
+            searched=frozenset(searched),
+            amounts_known=read.sound,
+        )
+        if found is not None:
+            loans[measure.id] = found
+    return loans
+
+
+def _named(folder: Path, document: Document[PlanFile], read: ReadSystem, problems: list[Problem]) -> Scenarios | None:
+    """The losses that the plan's table of named scenarios states."""
+    model = document.sections.get("scenarios")
+    if model is None or model.named is None:
+        return None
+    at = _where(document, "scenarios")("named")
+    named = table_of_scenarios(read.system, folder / model.named, problems, declared_at=at, amounts_known=read.sound)
+    if named is not None and read.sound:
+        problems.extend(named_against_system(document, read.system, named))
+    return named
 
 
 def _where(document: Document[PlanFile], *section: str | int) -> Where:

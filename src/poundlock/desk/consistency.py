@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from poundlock.desk.plan_file import PlanFile
+from poundlock.desk.shocks import Scenarios
 from poundlock.pilots import Panel, Pilot
 from poundlock.problems import Problem
 from poundlock.reading import Document
 from poundlock.risk.controls import LIMITS, ON_MEASURES, ContributionFloor
+from poundlock.risk.scenarios import ScenarioModel, clashing_pair, correlation_of, factors_of
 from poundlock.risk.statistics import draws_needed
 from poundlock.rollout.plan import (
     BrakeGate,
@@ -62,6 +64,9 @@ def plan_against_system(document: Document[PlanFile], system: System, sound: boo
                 ", ".join(sorted(kinds)),
                 "correct the kind or remove it",
             )
+    if (model := document.sections.get("scenarios")) is not None:
+        yield from _events(document, model, system)
+        yield from _correlations(document, model, system)
     for number, tolerance in document.entries("tolerances"):
         yield from _scope(document, number, tolerance, system, sound)
         yield from _draws(document, number, tolerance)
@@ -78,6 +83,61 @@ def plan_against_system(document: Document[PlanFile], system: System, sound: boo
             yield _at(document, "stages", number, "regions")(
                 found, "a region of the system's tables", "correct the code"
             )
+
+
+def named_against_system(document: Document[PlanFile], system: System, named: Scenarios) -> Problems:
+    """Outages and runs that the system and the plan's contagion cannot follow."""
+    at, contagion = _at(document, "scenarios", "named"), document.sections.get("contagion")
+    if named.outages is not None and system.dependences is None:
+        found, expected = "named scenarios with outages, where nobody depends on a provider", "a table of dependences"
+        yield at(found, expected, "add system.dependences, or take out outage_days")
+    if named.runs is not None and system.runnable is None:
+        found, expected = (
+            "named scenarios with runs, where no balance is runnable",
+            "a column runnable of the institutions",
+        )
+        yield at(found, expected, "add the column, or take out run")
+    elif named.runs is not None and contagion is not None and contagion.funding is None:
+        found, expected = "named scenarios with runs in a plan without contagion.funding", "how funding is withdrawn"
+        yield at(found, expected, "add contagion.funding, or take out run")
+
+
+def _events(document: Document[PlanFile], model: ScenarioModel, system: System) -> Problems:
+    """Outages and runs of kinds that nobody has, or that can do nothing in this system."""
+    kinds = set(system.kinds)
+    for section in ("outages", "runs"):
+        for number, events in enumerate(getattr(model, section)):
+            for name in sorted(set(events.kinds) - kinds):
+                at = _at(document, "scenarios", section, number, "kinds")
+                yield at(f"kind '{name}', which no institution has", ", ".join(sorted(kinds)), "correct the kind")
+    if model.outages and system.dependences is None:
+        at = _at(document, "scenarios", "outages")
+        yield at("outages, but nobody depends on a provider", "a dependences table", "add it, or remove the outages")
+    behaviour = document.sections.get("contagion")
+    if model.runs and (system.runnable is None or behaviour is None or behaviour.funding is None):
+        found, expected = "runs without runnable balances or without contagion.funding", "both"
+        yield _at(document, "scenarios", "runs")(found, expected, "add them, or remove the runs")
+
+
+def _correlations(document: Document[PlanFile], model: ScenarioModel, system: System) -> Problems:
+    """Factors that there are not, and correlations that no factors can have."""
+    names, known = factors_of(system, model), True
+    for number, one in enumerate(model.correlations):
+        for name in sorted(set(one.between) - set(names)):
+            known = False
+            at = _at(document, "scenarios", "correlations", number, "between")
+            yield at(f"factor '{name}', which moves nobody", ", ".join(names[:12]), "correct the name")
+    if not model.correlations or not known:
+        return
+    matrix = correlation_of(names, model)
+    smallest = float(np.linalg.eigvalsh(matrix)[0])
+    if smallest < -1e-10:
+        i, j = clashing_pair(matrix)
+        found = (
+            f"correlations that no factors can have together, above all {matrix[i, j]:g} of {names[i]} and {names[j]}"
+        )
+        expected = f"a positive semi-definite matrix (its smallest eigenvalue is {smallest:.3g})"
+        yield _at(document, "scenarios", "correlations")(found, expected, "bring that correlation nearer to the others")
 
 
 def plan_against_panel(document: Document[PlanFile], pilot: Pilot, panel: Panel) -> Problems:
@@ -257,7 +317,10 @@ def _sources(document: Document[PlanFile]) -> Problems:
     }
     pilot: Pilot | None = document.sections.get("pilot")
     files |= {table.file for table in pilot.tables} if pilot else set()
-    readable = all(section in document.sections for section in ("system", "pilot")) and document.whole("measures")
+    model = document.sections.get("scenarios")
+    files |= {model.named} if model is not None and model.named is not None else set()
+    sections = ("system", "pilot", "scenarios")
+    readable = all(section in document.sections for section in sections) and document.whole("measures")
     for name in sorted(set(document.sections.get("sources") or ()) - files) if readable else ():
         yield _at(document, "sources", name)(
             f"source of '{name}'", "a table that this plan names", "correct the file name"

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from poundlock.contagion import Importance, importance
-from poundlock.desk.assessment import BrakeStudy, NetworkStudy, Search, TailStudy, World
+from poundlock.desk.assessment import BrakeStudy, NamedStudy, NetworkStudy, Search, TailStudy, World
 from poundlock.desk.check import CheckedPlan
+from poundlock.desk.named import named_studies
 from poundlock.desk.networks import network_study, networks_of, without_measures
 from poundlock.desk.searches import brake_studies, searches
 from poundlock.desk.tails import tail_studies
-from poundlock.desk.worlds import Ground, Progress, ground_of, lifted_limits, worlds
+from poundlock.desk.worlds import KEPT, Ground, Progress, ground_of, lifted_limits, worlds
 from poundlock.risk.controllability import standing
 
 REST = "rest"  # kind of an institution that stands for all that is outside the tables; never ranked
@@ -30,24 +32,39 @@ class Measured:
     searches: tuple[Search, ...]
     brakes: tuple[BrakeStudy, ...]
     tails: tuple[TailStudy, ...]
+    named: tuple[NamedStudy, ...]
     importance: Importance
 
 
-def measure(checked: CheckedPlan, progress: Progress) -> tuple[CheckedPlan, Measured]:
+def measure(checked: CheckedPlan, progress: Progress, keep: Path | None = None) -> tuple[CheckedPlan, Measured]:
     """Simulate with the plan's number of scenarios; while a tolerance or a search is undecided, with twice as many, up to
-    scenarios.at_most. Returns the plan with the number that was used, and what was found."""
+    scenarios.at_most. keep: folder for finished pieces, see `run`. Returns the plan with the number that was used, and what was found."""
     networks = networks_of(checked)
+    if keep:
+        keep.mkdir(parents=True, exist_ok=True)
     while True:
-        ground = ground_of(checked, *networks)
+        ground = ground_of(checked, *networks, keep)
         found_worlds, other = worlds(ground, progress)
         if (more := _more(checked)) is not None and _straddles(checked, found_worlds[0]):
-            checked = more
+            checked = _grown(more, keep)
             continue
         found = _measured(ground, found_worlds, other, progress)
         if more is not None and any(search.result.verdict == "undecided" for search in found.searches):
-            checked = more
+            checked = _grown(more, keep)
             continue
+        _forget(keep)
         return checked, found
+
+
+def _grown(checked: CheckedPlan, keep: Path | None) -> CheckedPlan:
+    """The plan with more scenarios; what was kept of fewer is of no use to it."""
+    _forget(keep)
+    return checked
+
+
+def _forget(keep: Path | None) -> None:
+    for kept in keep.glob(f"*{KEPT}") if keep else ():
+        kept.unlink(missing_ok=True)
 
 
 def _measured(ground: Ground, found_worlds: tuple[World, ...], other: World, progress: Progress) -> Measured:
@@ -63,6 +80,7 @@ def _measured(ground: Ground, found_worlds: tuple[World, ...], other: World, pro
         searches=searches(ground, without, progress),
         brakes=brake_studies(ground, without, progress),
         tails=tail_studies(ground, (found_worlds[0], other)),
+        named=named_studies(ground, (found_worlds[0], other)),
         importance=importance(system, recovery=recovery, counted=ranked),
     )
 

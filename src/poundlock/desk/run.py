@@ -36,12 +36,15 @@ from poundlock.version import VERSION
 Progress = Callable[[str, int], None]
 
 
-def run(plan: str | Path | CheckedPlan, progress: Progress | None = None) -> Assessment:
+def run(
+    plan: str | Path | CheckedPlan, progress: Progress | None = None, *, keep: str | Path | None = None
+) -> Assessment:
     """Answer a plan's question. plan: path of a plan file, or what `check` returned. progress: called with the name of
-    a task and the number of scenarios that it has just finished. Raises ProblemsFound for a plan that does not check."""
+    a task and the number of scenarios that it has just finished. keep: folder in which finished pieces of long simulations are kept, so
+    that an interrupted run goes on from them; emptied of them at the end. Raises ProblemsFound for a plan that does not check."""
     given = plan if isinstance(plan, CheckedPlan) else check(plan)
     report = progress or (lambda task, done: None)
-    checked, found = measure(given, report)
+    checked, found = measure(given, report, Path(keep) if keep else None)
     digest = combined_digest(checked.inputs)
     studies: tuple[OutcomeStudy, ...] = ()
     years: tuple[InequalityYear, ...] = ()
@@ -60,6 +63,7 @@ def run(plan: str | Path | CheckedPlan, progress: Progress | None = None) -> Ass
         searches=found.searches,
         brakes=found.brakes,
         tails=found.tails,
+        named=found.named,
         networks=found.networks,
         studies=studies,
         inequality=years,
@@ -149,18 +153,38 @@ def _provenance(checked: CheckedPlan, found: Measured, digest: str) -> Provenanc
         methods.append(("Network", "maximum entropy from totals, known blocks and known cells (Upper and Worms 2004)"))
     for layer, made in networks.ensembles.items() if networks else ():
         methods.append((f"Networks of layer '{layer}'", ensemble_words(made)))
+    if found.named:
+        methods.append(("Named scenarios", "losses as stated, without a probability, through today's system as above"))
     if plan.pilot:
         methods.append(("Effect", EFFECT_METHOD))
         methods.append(("For whom", "population-weighted Gini and Theil between regions"))
-    runs = [(f"{w.label} ({w.outcome.valuation})", w.outcome) for w in (*found.worlds, *found.lifted, other)]
-    convergence = [
-        (label, f"{'converged' if o.converged else 'NOT converged'}, at most {o.rounds} rounds, gap {o.gap:.1e}")
-        for label, o in runs
+    return Provenance(
+        VERSION,
+        plan.scenarios.seed,
+        plan.scenarios.count,
+        checked.inputs,
+        digest,
+        tuple(methods),
+        tuple(_convergence(checked, found)),
+    )
+
+
+def _convergence(checked: CheckedPlan, found: Measured) -> list[tuple[str, str]]:
+    """Every computation that repeats until it ends, and how it ended, in words."""
+    runs = [(w.label, w.outcome) for w in (*found.worlds, *found.lifted, found.other)]
+    ended = [(label, o.valuation, o.converged, o.rounds, o.gap) for label, o in runs]
+    ended += [
+        ("named scenarios", n.valuation, bool(n.converged.all()), int(n.rounds.max()), float(n.gap.max()))
+        for n in found.named
     ]
-    convergence += [
+    said = [
+        (
+            f"{label} ({valuation})",
+            f"{'converged' if converged else 'NOT converged'}, at most {rounds} rounds, gap {gap:.1e}",
+        )
+        for label, valuation, converged, rounds, gap in ended
+    ]
+    return said + [
         (f"network '{name}'", f"{'met' if r.converged else 'NOT met'}, {r.rounds} rounds, gap {r.gap:.1e}")
         for name, r in checked.read.rebuilt.items()
     ]
-    return Provenance(
-        VERSION, plan.scenarios.seed, plan.scenarios.count, checked.inputs, digest, tuple(methods), tuple(convergence)
-    )

@@ -38,7 +38,7 @@ def _search(
     plan, around = ground.checked.plan, limits_around(ground.checked, controls)
     build = system_under(ground, controls, around)
     ranges = [Range(c.tightest, c.loosest, c.resolution) for c in controls]
-    today = tuple(_today(c, around) for c in controls)
+    today = tuple(today_of(c, around) for c in controls)
     task = f"search over {' and '.join(c.id for c in controls)}"
     trials = _trials(ground, build, without, task, progress)
     trials.narrow(*_ends(ranges, today))
@@ -134,7 +134,7 @@ def system_under(ground: Ground, controls: Sequence[Any], around: dict[str, Limi
     return build
 
 
-def _today(control: Any, around: dict[str, Limits]) -> float:
+def today_of(control: Any, around: dict[str, Limits]) -> float:
     """Where a control stands now: the limit that it sets, if there is one; else as loose as it goes."""
     name = LIMITS.get(type(control))
     now = getattr(around[control.measure], name) if name else None

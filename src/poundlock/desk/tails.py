@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from poundlock.desk.assessment import TailStudy, World
+from poundlock.desk.searches import limits_around, system_under, today_of
 from poundlock.desk.worlds import Ground
-from poundlock.risk import sensitivity
-from poundlock.risk.allocation import allocate, tail_shocks
-from poundlock.risk.scenarios import shock
+from poundlock.risk import ScenarioModel, sensitivity
+from poundlock.risk.allocation import allocate, mean_share, tail_shocks
+from poundlock.risk.controls import ON_MEASURES
+from poundlock.risk.scenarios import Shocks, shock
 from poundlock.risk.tail import Tail
 from poundlock.risk.tolerances import groups_of
 from poundlock.rollout.plan import ExpectedShortfall
+from poundlock.system.balance import Floats
 
 
 def tail_studies(ground: Ground, worlds: Sequence[World]) -> tuple[TailStudy, ...]:
@@ -29,8 +32,9 @@ def _study(ground: Ground, world: World, tolerance: ExpectedShortfall) -> TailSt
     assert isinstance(tail, Tail)
     parts = allocate(system, model, tolerance, tail, shifts=ground.shifts, behaviour=ground.behaviour)
     if tail.nonzero == 0:
-        return TailStudy(tolerance, valued, parts, None, "nothing is lost in any scenario")
+        return TailStudy(tolerance, valued, parts, None, "nothing is lost in any scenario", ())
     shocks, counts = tail_shocks(system, model, tail, ground.shifts)
+    by_control = _by_control(ground, tolerance, model, shocks, counts)
     members = groups_of(system, [tolerance]).members[-1] > 0.0
     losses = shock(system, shocks.asset_loss, shocks.pool_loss)
     try:
@@ -44,5 +48,25 @@ def _study(ground: Ground, world: World, tolerance: ExpectedShortfall) -> TailSt
             **ground.behaviour,
         )
     except ValueError as undefined:
-        return TailStudy(tolerance, valued, parts, None, str(undefined))
-    return TailStudy(tolerance, valued, parts, found, "")
+        return TailStudy(tolerance, valued, parts, None, str(undefined), by_control)
+    return TailStudy(tolerance, valued, parts, found, "", by_control)
+
+
+def _by_control(
+    ground: Ground, tolerance: ExpectedShortfall, model: ScenarioModel, shocks: Shocks, counts: Floats
+) -> tuple[tuple[str, float], ...]:
+    """For each control on a measure, how fast the tail grows as it is loosened from where it stands, per unit of its setting: a central
+    difference over the scenarios of the tail, which stay the same for a small step (envelope theorem)."""
+    found = []
+    for control in ground.checked.plan.controls:
+        if not isinstance(control, ON_MEASURES) or control.others != "today":
+            continue
+        around = limits_around(ground.checked, (control,))
+        build, now = system_under(ground, (control,), around), today_of(control, around)
+        low, high = sorted((control.tightest, control.loosest))
+        ends = max(low, now - control.resolution), min(high, now + control.resolution)
+        below, above = (
+            mean_share(build((end,), 0).system, tolerance, model, shocks, counts, ground.behaviour) for end in ends
+        )
+        found.append((control.id, (above - below) / (ends[1] - ends[0]) if ends[1] > ends[0] else 0.0))
+    return tuple(found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from poundlock.desk.assessment import World
@@ -16,6 +17,8 @@ from poundlock.system import Ensemble, System
 from poundlock.system.balance import Floats, Valuation
 
 Progress = Callable[[str, int], None]
+KEPT = ".pieces.npz"
+"""How the names of files end in which finished pieces are kept."""
 WORLD_LABELS = {
     "today": "with the measure, today's limits",
     "before": "with the measure, earlier limits",
@@ -33,17 +36,22 @@ LIMIT_LABELS = {
 @dataclass(frozen=True)
 class Ground:
     """What every simulation of a plan stands on, the same for all so that draws are common. networks: the reported system, with each
-    network of the ensemble; the first is the one as read. ensembles: by rebuilt layer. shifts: of importance sampling. behaviour: sales and funding."""
+    network of the ensemble; the first is the one as read. ensembles: by rebuilt layer. shifts: of importance sampling. behaviour: sales and
+    funding. keep: folder in which finished pieces of simulations are kept, so that an interrupted run can go on."""
 
     checked: CheckedPlan
     networks: tuple[System, ...] = field(repr=False)
     ensembles: dict[str, Ensemble] = field(repr=False)
     shifts: Floats = field(repr=False)
     behaviour: dict[str, Any] = field(repr=False)
+    keep: Path | None = None
 
 
 def ground_of(
-    checked: CheckedPlan, networks: tuple[System, ...] = (), ensembles: dict[str, Ensemble] | None = None
+    checked: CheckedPlan,
+    networks: tuple[System, ...] = (),
+    ensembles: dict[str, Ensemble] | None = None,
+    keep: Path | None = None,
 ) -> Ground:
     """Everything of a plan that simulations share. networks, ensembles: see `networks_of`; default: the network as read alone."""
     plan = checked.plan
@@ -52,7 +60,7 @@ def ground_of(
     if plan.scenarios.draws == "importance":
         today = under_limits(checked, checked.read.system, {m.id: m.today for m in plan.measures})
         shifts = shifts_for(today.system, plan.scenarios, plan.tolerances, behaviour)
-    return Ground(checked, networks or (checked.read.system,), ensembles or {}, shifts, behaviour)
+    return Ground(checked, networks or (checked.read.system,), ensembles or {}, shifts, behaviour, keep)
 
 
 def under_limits(checked: CheckedPlan, base: System, limits: dict[str, Limits]) -> Controlled:
@@ -116,6 +124,7 @@ def _simulated(
         valuation=valuation,
         shifts=ground.shifts,
         behaviour=ground.behaviour,
+        keep=ground.keep / f"{name}-{valuation or plan.scenarios.valuation}{KEPT}" if ground.keep else None,
         progress=lambda done: progress(task, done),
     )
     without = base.outcome if base else None

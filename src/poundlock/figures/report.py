@@ -14,6 +14,7 @@ from poundlock.evidence import Evidence
 from poundlock.figure import Figure, svg
 from poundlock.figures.control_charts import brake_figure, control_sentence, frontier_figure, network_figure
 from poundlock.figures.files import write_whole
+from poundlock.figures.named_charts import named_figure
 from poundlock.figures.pilot_charts import effect_figure, effect_sentence, inequality_figure
 from poundlock.figures.result import result_text
 from poundlock.figures.risk_charts import importance_figure, loss_figures
@@ -105,7 +106,9 @@ def css_string(words: str) -> Markup:
 def _content(a: Assessment) -> dict[str, Any]:
     figures: dict[str, list[dict[str, Any]]] = {
         "spread": [
-            _drawn(f) for f in (*loss_figures(a), *_tail_figures(a), network_figure(a), importance_figure(a)) if f
+            _drawn(f)
+            for f in (*loss_figures(a), named_figure(a), *_tail_figures(a), network_figure(a), importance_figure(a))
+            if f
         ],
         "hold": [
             _drawn(f)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from poundlock.desk.assessment import Assessment, BrakeStudy, OutcomeStudy, Search, TailStudy, World
+from poundlock.desk.assessment import Assessment, BrakeStudy, NamedStudy, OutcomeStudy, Search, TailStudy, World
 from poundlock.evidence import Evidence
 from poundlock.risk import Estimate, Point
 
@@ -48,6 +48,7 @@ def result(a: Assessment) -> dict[str, Any]:
         "brakes": [_brake(a, b) for b in a.brakes],
         "networks": _networks(a),
         "tails": [_tail(t) for t in a.tails],
+        "named": [_named(a, n, s) for n in a.named for s in range(len(n.labels))],
         "importance": _importance(a),
         "amplification": a.importance.amplification,
         "effects": [_study(s) for s in a.studies],
@@ -152,7 +153,34 @@ def _tail(t: TailStudy) -> dict[str, Any]:
         "by_exposure": exposures,
         "changes": changes,
         "changes_missing": t.missing,
+        "by_control": dict(t.by_control),
         "near_a_kink": None if t.sensitivity is None else t.sensitivity.near_kink,
+    }
+
+
+def _named(a: Assessment, n: NamedStudy, s: int) -> dict[str, Any]:
+    """One named scenario under one valuation; equity lost and failures by scope, all institutions first."""
+    return {
+        "scenario": n.labels[s],
+        "valuation": n.valuation,
+        "converged": bool(n.converged[s]),
+        "rounds": int(n.rounds[s]),
+        "gap": float(n.gap[s]),
+        "by_scope": [
+            {
+                "kinds": list(scope.kinds),
+                "regions": list(scope.regions),
+                "tolerances": [t.id for t in a.plan.tolerances if t.scope == scope],
+                "equity": float(n.equity[g]),
+                "lost": float(n.lost[s, g]),
+                "share": float(n.lost[s, g] / n.equity[g]),
+                "lost_by_shock_alone": float(n.by_shock[s, g]),
+                "share_by_shock_alone": float(n.by_shock[s, g] / n.equity[g]),
+                "failures": int(n.failures[s, g]),
+                "failures_by_shock_alone": int(n.failures_by_shock[s, g]),
+            }
+            for g, scope in enumerate(n.scopes)
+        ],
     }
 
 

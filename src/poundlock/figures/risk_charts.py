@@ -10,7 +10,7 @@ import numpy as np
 from poundlock.desk.assessment import Assessment
 from poundlock.desk.worlds import VALUATION_WORDS
 from poundlock.figure import LIMIT, SERIES, WIDTH, Figure, lines
-from poundlock.rollout.plan import ExpectedShortfall
+from poundlock.rollout.plan import ExpectedShortfall, Scope
 from poundlock.system import equity
 
 SHOWN_PROBABILITIES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
@@ -38,7 +38,7 @@ def _exceedance(a: Assessment, tolerance: ExpectedShortfall) -> Figure:
     tail = "; ".join(f"{label}: {w.estimates[tolerance.id].value:.1%}" for label, w in worlds.items())
     return Figure(
         f"losses-{tolerance.id}",
-        f"How likely is a loss of at least a given size? {_members(tolerance)}",
+        f"How likely is a loss of at least a given size? {members_words(tolerance.scope)}",
         f"Mean loss in the worst {1 - tolerance.level:.0%} of years, as a share of equity: {tail}. "
         f"The limit is {tolerance.at_most:.1%}.",
         ("chance of at least", *order),
@@ -79,8 +79,8 @@ def _limit_line(tolerance: ExpectedShortfall) -> list[Any]:
     return [base.mark_rule(color=LIMIT, strokeDash=[2, 2]), text]
 
 
-def _members(tolerance: ExpectedShortfall) -> str:
-    scope = tolerance.scope
+def members_words(scope: Scope) -> str:
+    """Who is in a scope, as the start of a sentence."""
     words = [" and ".join(scope.kinds).replace("-", " ") if scope.kinds else "all institutions"]
     return ", ".join(words + ([f"regions {', '.join(scope.regions)}"] if scope.regions else [])).capitalize()
 

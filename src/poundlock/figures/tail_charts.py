@@ -8,6 +8,7 @@ import numpy as np
 from poundlock.desk.assessment import Assessment, TailStudy
 from poundlock.desk.worlds import VALUATION_WORDS
 from poundlock.figure import SERIES, WIDTH, Figure, lines
+from poundlock.figures.control_charts import CONTROL_WORDS
 from poundlock.risk import Change
 
 SHOWN = 10
@@ -118,11 +119,20 @@ def changes_figure(a: Assessment, study: TailStudy) -> Figure | None:
         f"changes-{study.tolerance.id}-{study.valuation}",
         f"What to look at first, by {VALUATION_WORDS[study.valuation]}: {study.tolerance.label}",
         f"The {len(rows)} small changes that lower the tail most for the same money: an exposure cut and paid back in cash, or a buffer "
-        f"added. Each holds for a small step: in {near:.1%} of the scenarios somebody stands at the edge of failing or of paying nothing.{same}",
+        f"added. Each holds for a small step: in {near:.1%} of the scenarios somebody stands at the edge of failing or of paying nothing.{same}{_by_control(a, study)}",
         ("change", f"lowers it by, basis points for each 1,000 {unit}", f"now, {unit}"),
         tuple(rows),
         bars,
     )
+
+
+def _by_control(a: Assessment, study: TailStudy) -> str:
+    """What a small turn of each control does, in words."""
+    kinds = {c.id: (CONTROL_WORDS[c.kind], c.UNIT) for c in a.plan.controls}
+    parts = [f"{kinds[name][0]} {1e4 * 0.01 * slope:+.2g}" for name, slope in study.by_control]
+    if not parts:
+        return ""
+    return f" Raising a control by one point moves the tail by, in basis points: {', '.join(parts)}."
 
 
 def _words(change: Change, names: dict[str, str]) -> str:

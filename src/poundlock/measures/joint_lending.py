@@ -51,7 +51,8 @@ class JointLending(Declared):
     id: Id
     """Name for controls and results."""
     loans: str
-    """CSV: bank, platform, pool, amount. Total loans that borrowers ask for and both sides are willing to make."""
+    """CSV: bank, platform, pool, amount [, average_life_days]. Total loans that borrowers ask for and both sides are willing to
+    make."""
     today: Limits
     """The rules that the verdict is about."""
     before: Limits | None = None
@@ -63,19 +64,21 @@ class JointLending(Declared):
     days_in_transit: Annotated[float, Field(ge=0.0, le=365.0)] = 0.0
     """Days that repayments stay with the platform before the bank has them."""
     average_life_days: Annotated[float, Field(gt=0.0)] = 365.0
-    """Average life of a loan; with days_in_transit it gives the bank's claim on the platform."""
+    """Average life of a loan, where its row gives none; with days_in_transit it gives the bank's claim on the platform."""
 
 
 @dataclass(frozen=True)
 class JointLoans:
     """Wished-for joint loans, one entry a row. bank, platform: institution numbers. pool: asset class number.
-    amount: total size of the loans, money, before any limit. file: where they were read."""
+    amount: total size of the loans, money, before any limit. life: (entries,), average life in days, None: all as declared. file: where
+    they were read."""
 
     bank: NDArray[np.int64] = field(repr=False)
     platform: NDArray[np.int64] = field(repr=False)
     pool: NDArray[np.int64] = field(repr=False)
     amount: Floats = field(repr=False)
     file: InputFile
+    life: Floats | None = field(default=None, repr=False)
 
 
 def read_joint_loans(
@@ -94,7 +97,8 @@ def read_joint_loans(
     amounts_known: False behind a Problem in the system's tables; then missing capital is not told a second time.
     """
     before = len(problems)
-    columns = (Column("bank"), Column("platform"), Column("pool"), Column("amount", "number", minimum=0))
+    life = Column("average_life_days", "number", optional=True, blank=True, minimum=1)
+    columns = (Column("bank"), Column("platform"), Column("pool"), Column("amount", "number", minimum=0), life)
     table = read_table(folder / declared.loans, columns, problems, declared_at=where("loans"))
     if table is None:
         return None
@@ -118,7 +122,8 @@ def read_joint_loans(
         problems.extend(_banks_without(table, numbers["bank"], system, system.loans, "loans"))
     if len(problems) > before:
         return None
-    return JointLoans(numbers["bank"], numbers["platform"], numbers["pool"], table["amount"], table.file)
+    lives = table["average_life_days"] if "average_life_days" in table else None
+    return JointLoans(numbers["bank"], numbers["platform"], numbers["pool"], table["amount"], table.file, lives)
 
 
 def _banks_without(
@@ -193,7 +198,7 @@ def apply(declared: JointLending, limits: Limits, loans: JointLoans, system: Sys
     n, k = len(system), len(system.asset_classes)
     bank_part, platform_part = (1.0 - limits.platform_share) * size, limits.platform_share * size
     holdings = system.holdings.copy()
-    transit = bank_part * min(1.0, declared.days_in_transit / declared.average_life_days)
+    transit = bank_part * np.minimum(1.0, declared.days_in_transit / lives(declared, loans))
     for holder, part in ((loans.bank, bank_part - transit), (loans.platform, platform_part)):
         holdings += coo_array((part, (holder, loans.pool)), shape=(n, k)).toarray()
     in_transit = csr_array((transit, (loans.bank, loans.platform)), shape=(n, n))
@@ -212,6 +217,12 @@ def apply(declared: JointLending, limits: Limits, loans: JointLoans, system: Sys
         external_liabilities=system.external_liabilities + deposits + lent_to_platforms + own_part - borrowed,
         layers=_added(system.layers, {FUNDING_LAYER: funding, REPAYMENT_LAYER: in_transit}),
     )
+
+
+def lives(declared: JointLending, loans: JointLoans) -> Floats:
+    """Average life of each entry in days, as its row or else the measure says. Shape as loans.amount."""
+    declared_life = np.full(len(loans.amount), declared.average_life_days)
+    return declared_life if loans.life is None else np.where(np.isnan(loans.life), declared_life, loans.life)
 
 
 def _bank_funding(system: System, wanted: Floats) -> csr_array:

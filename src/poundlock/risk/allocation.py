@@ -155,6 +155,22 @@ def allocate(
     )
 
 
+def mean_share(
+    system: System,
+    tolerance: ExpectedShortfall,
+    model: ScenarioModel,
+    shocks: Shocks,
+    counts: Floats,
+    behaviour: dict[str, Any] | None = None,
+) -> float:
+    """Mean share of equity that the tolerance's group loses over given scenarios, each counted so much; with the scenarios of a tail,
+    its expected shortfall, and for a small change of the system that of the changed one too (envelope theorem)."""
+    made = prepare(system, valuation=model.valuation, recovery=model.recovery, **(behaviour or {}))
+    groups = groups_of(system, [tolerance])
+    members = groups.members[groups.of[0]]
+    return float(counts @ (spread_of(made, shocks).equity_lost @ members)) / float(members @ groups.initial)
+
+
 def _errors(lost: Floats, counts: Floats, part: Floats, total: int) -> Floats:
     """Standard errors by the influence function (L_i - b_i) 1{tail} / (1 - level), less its mean, with b_i the mean loss of i at the
     boundary of the tail, here over its mildest tenth: where the boundary lies is estimated too. Shape (n,)."""

@@ -1,7 +1,7 @@
 """Brake distance: how much is lost between a shock and the moment when a control decided at its detection has taken effect.
 
 The shock comes at day 0. It is detected after d days, decided on after k more; until then new business replaces what runs off, from
-then on existing loans run off, at a rate of one over their average life, towards what the control still allows. The losses of
+then on existing loans run off, each at a rate of one over its average life, towards what the control still allows. The losses of
 the year fall evenly on its days, each on the balance of that day, so that the year's loss is that of the mean balance.
 """
 
@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import exp
 from typing import Annotated, Any
 
+import numpy as np
+from numpy.typing import ArrayLike
 from pydantic import Field
 
-from poundlock.measures import JointLending, JointLoans, Limits, apply, granted
+from poundlock.measures import JointLending, JointLoans, Limits, apply, granted, lives
 from poundlock.reading import Declared
 from poundlock.risk.controls import limited
 from poundlock.rollout.plan import Id
@@ -43,11 +44,11 @@ class Brake(Declared):
         return min(self.detection_days + self.decision_days, YEAR)
 
 
-def share_still_as_before(delay_days: float, life_days: float) -> float:
+def share_still_as_before(delay_days: float, life_days: ArrayLike) -> Any:
     """Part of the year's mean balance that is as if the control had never been set: all of it until the decision, then what has not
-    run off. Within [0, 1]; 1 for a delay of a year."""
-    left = YEAR - delay_days
-    return (delay_days + life_days * (1.0 - exp(-left / life_days))) / YEAR
+    run off of loans of this average life (one or many). Within [0, 1]; 1 for a delay of a year."""
+    life = np.asarray(life_days, dtype=np.float64)
+    return (delay_days + life * (1.0 - np.exp(-(YEAR - delay_days) / life))) / YEAR
 
 
 def braked(
@@ -67,7 +68,7 @@ def braked(
         size = granted(measure, now, wished, base)
         if measure.id == control.measure:
             then, asked = limited(now, wished, [(control, value)])
-            share = share_still_as_before(delay_days, measure.average_life_days)
+            share = share_still_as_before(delay_days, lives(measure, wished))
             size = share * size + (1.0 - share) * granted(measure, then, asked, base)
         on_books = replace(wished, amount=size)
         system = apply(measure, Limits(platform_share=now.platform_share), on_books, system)

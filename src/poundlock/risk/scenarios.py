@@ -43,6 +43,15 @@ class FactorShares(Declared):
         return self
 
 
+class Correlated(Declared):
+    """Two shared factors that move together; factors that are not named are independent."""
+
+    between: tuple[str, str]
+    """Names of two factors: common, 'region X', 'kind Y' or 'sector Z'."""
+    correlation: Annotated[float, Field(ge=-1.0, le=1.0)]
+    """Of the two."""
+
+
 class Outages(Declared):
     """Outages of providers: each of these kinds stops so often a year, each time for an exponential number of days."""
 
@@ -79,6 +88,8 @@ class ScenarioModel(Declared):
     stake, each with its weight."""
     degrees_of_freedom: Annotated[float, Field(gt=2.0)] | None = None
     """Of a Student t copula, in which everything falls together more often; left out: Gaussian."""
+    correlations: tuple[Correlated, ...] = ()
+    """Shared factors that are correlated; left out: all are independent."""
     outages: tuple[Outages, ...] = ()
     """Outages of providers; who depends on them stands in the system's dependences."""
     runs: tuple[Runs, ...] = ()
@@ -95,6 +106,10 @@ class ScenarioModel(Declared):
     """Let a tolerance pass only if it is not broken under the other valuation either; else it is inconclusive."""
     recovery: Share = 0.0
     """Share of a claim on a failed institution that linear DebtRank leaves; clearing finds its own."""
+    named: str | None = None
+    """CSV: scenario, institution [, loss, loss_share, outage_days, run]. Scenarios that somebody states, each shown with what spreads
+    from it; without a probability, so that no gate judges them. Institution: an id, kind:KIND, region:REGION or all. Loss in money, or
+    its share of external assets as the institutions table has them."""
 
     @model_validator(mode="after")
     def _budget(self) -> ScenarioModel:
@@ -147,35 +162,20 @@ class Shocks(NamedTuple):
 
 
 def drivers(system: System, model: ScenarioModel) -> Drivers:
-    """Loadings of every institution and pool. Raises KeyError naming a kind without volatility."""
-    names: dict[str, int] = {"common": 0}
-    rows: list[dict[str, float]] = []
+    """Loadings of every institution and pool. Raises KeyError naming a kind without volatility; ValueError for correlations that
+    cannot be, or that move an institution by more than its variance."""
+    names, loadings = _shared(system, model)
     kinds = [kind for kind in system.kinds if kind != FUND]
-    for region, kind in zip(system.regions, kinds, strict=False):
-        rows.append(
-            {
-                "common": model.institutions.common,
-                f"region {region}": model.institutions.region,
-                f"kind {kind}": model.institutions.sector,
-            }
-        )
-    pool_total = model.pools.common + model.pools.region + model.pools.sector
-    for pool in system.asset_classes:
-        shares = {
-            "common": model.pools.common,
-            f"region {pool.region}": model.pools.region,
-            f"sector {pool.sector}": model.pools.sector,
-        }
-        rows.append({name: share / pool_total for name, share in shares.items()})
-    for row in rows:
-        for name in row:
-            names.setdefault(name, len(names))
-    loadings = np.zeros((len(rows), len(names)))
-    for i, row in enumerate(rows):
-        for name, share in row.items():
-            loadings[i, names[name]] = np.sqrt(share)
     n = len(kinds)
-    own = np.sqrt(np.maximum(0.0, 1.0 - (loadings[:n] ** 2).sum(axis=1)))
+    if model.correlations:
+        loadings = loadings @ root_of(correlation_of(names, model))
+        loadings[n:] /= np.sqrt((loadings[n:] ** 2).sum(axis=1, keepdims=True))
+    together = (loadings[:n] ** 2).sum(axis=1)
+    if np.any(together > 1.0 + 1e-9):
+        i = int(np.argmax(together))
+        found = f"shared factors move '{system.ids[i]}' by {together[i]:.3f} of its variance, correlations included"
+        raise ValueError(f"{found}; expected at most 1")
+    own = np.sqrt(np.maximum(0.0, 1.0 - together))
     volatility = np.array([model.volatility[kind] for kind in kinds])
     pools = np.array(
         [[p.default_probability, p.loss_given_default, p.correlation, p.net_margin] for p in system.asset_classes]
@@ -183,7 +183,67 @@ def drivers(system: System, model: ScenarioModel) -> Drivers:
     outages = _by_kind(system, [(one.kinds, one.per_year, one.mean_days) for one in model.outages])
     runs = _by_kind(system, [(one.kinds, one.chance, one.share) for one in model.runs])
     degrees = np.inf if model.degrees_of_freedom is None else model.degrees_of_freedom
-    return Drivers(loadings, own, volatility, pools, tuple(names), outages, runs, degrees)
+    return Drivers(loadings, own, volatility, pools, names, outages, runs, degrees)
+
+
+def factors_of(system: System, model: ScenarioModel) -> tuple[str, ...]:
+    """Names of the shared factors, in the order in which they are drawn."""
+    return _shared(system, model)[0]
+
+
+def _shared(system: System, model: ScenarioModel) -> tuple[tuple[str, ...], Floats]:
+    """Names of the factors, and what each moves: roots of shares of variance, institutions first, then pools. (n + k, f)."""
+    rows: list[dict[str, float]] = []
+    kinds = [kind for kind in system.kinds if kind != FUND]
+    for region, kind in zip(system.regions, kinds, strict=False):
+        parts = model.institutions
+        rows.append({"common": parts.common, f"region {region}": parts.region, f"kind {kind}": parts.sector})
+    total = model.pools.common + model.pools.region + model.pools.sector
+    for pool in system.asset_classes:
+        parts = model.pools
+        row = {"common": parts.common, f"region {pool.region}": parts.region, f"sector {pool.sector}": parts.sector}
+        rows.append({name: share / total for name, share in row.items()})
+    names: dict[str, int] = {"common": 0}
+    for row in rows:
+        for name in row:
+            names.setdefault(name, len(names))
+    loadings = np.zeros((len(rows), len(names)))
+    for i, row in enumerate(rows):
+        for name, share in row.items():
+            loadings[i, names[name]] = np.sqrt(share)
+    return tuple(names), loadings
+
+
+def correlation_of(factors: tuple[str, ...], model: ScenarioModel) -> Floats:
+    """Correlation matrix of the shared factors. Shape (f, f). Raises ValueError for a factor that there is not."""
+    number, found = {name: k for k, name in enumerate(factors)}, np.eye(len(factors))
+    for one in model.correlations:
+        for name in one.between:
+            if name not in number:
+                raise ValueError(f"no factor '{name}'; factors: {', '.join(factors)}")
+        i, j = (number[name] for name in one.between)
+        found[i, j] = found[j, i] = one.correlation
+    return found
+
+
+def root_of(correlation: Floats) -> Floats:
+    """Symmetric root: independent factors times it are correlated ones. Raises ValueError for what no factors can be."""
+    if np.array_equal(correlation, np.eye(len(correlation))):
+        return correlation
+    values, vectors = np.linalg.eigh(correlation)
+    if values[0] < -1e-10:
+        raise ValueError(f"correlations that no factors can have: the smallest eigenvalue is {values[0]:.3g}")
+    return np.asarray((vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T)
+
+
+def clashing_pair(correlation: Floats) -> tuple[int, int]:
+    """The pair of factors that does most to make a matrix not positive semi-definite: the entry that takes most from the quadratic
+    form along the eigenvector of its smallest eigenvalue."""
+    _, vectors = np.linalg.eigh(correlation)
+    worst = vectors[:, 0]
+    takes = np.triu(np.outer(worst, worst) * correlation, 1)
+    i, j = np.unravel_index(int(np.argmin(takes)), takes.shape)
+    return int(i), int(j)
 
 
 def _by_kind(system: System, given: list[tuple[tuple[str, ...], float, float]]) -> Floats:

@@ -93,8 +93,8 @@ def simulate(
     """Draw, shock and propagate every scenario, piece by piece.
 
     shifts: (m, f), of importance sampling, see `importance_sampling`. behaviour: more of what `contagion.prepare` takes (sales,
-    funding). keep: file to which what is finished is written now and then, and from which an interrupted run goes on; it is
-    removed at the end. progress: called with the size of each finished piece. Raises ValueError for a scope without equity.
+    funding). keep: file to which what is finished is written now and then and at the end, and from which another call goes on;
+    whoever named it removes it. progress: called with the size of each finished piece. Raises ValueError for a scope without equity.
     """
     chosen = valuation or model.valuation
     made = prepare(system, valuation=chosen, recovery=model.recovery, **(behaviour or {}))
@@ -113,7 +113,7 @@ def simulate(
         if progress:
             progress(len(block.weight))
     if keep:
-        keep.unlink(missing_ok=True)
+        sums.save(keep, len(plan))
     found, at_once = sums.found()
     return Outcome(
         found,
