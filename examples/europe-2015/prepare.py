@@ -121,7 +121,7 @@ def write_tables(
         rows.append(
             (
                 lei,
-                b["bank"],
+                b["bank"].replace("\x96", "–"),  # a dash of another alphabet in the source
                 "bank",
                 b["home_country"],
                 round(assets[lei] - lends[lei], 3),

@@ -40,13 +40,14 @@ class World:
 
 @dataclass(frozen=True)
 class Search:
-    """The search over one or more controls, and what it started from. today: their settings. wished: credit if nothing were capped,
+    """The search over one or more controls, and what it started from. today: their settings. curve: of one control, points over its whole range, from tight to loose. wished: credit if nothing were capped,
     money. taken: by control, the money that the setting found takes. confirmed: all scenarios were simulated there, and it holds.
     looked_at: scenarios simulated in all."""
 
     controls: tuple[Control, ...]
     today: tuple[float, ...]
     result: ControlSearch
+    curve: tuple[Point, ...] = field(repr=False)
     wished: float
     taken: dict[str, float]
     confirmed: bool

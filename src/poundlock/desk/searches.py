@@ -6,17 +6,21 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
+import numpy as np
+
 from poundlock.desk.assessment import BrakeStudy, Search
 from poundlock.desk.check import CheckedPlan
+from poundlock.desk.plan_file import PlanFile
 from poundlock.desk.worlds import Ground, Progress
 from poundlock.measures import Limits, granted
-from poundlock.risk import ControlSearch, Estimate, Range, Trials, Tried, cheapest_setting
+from poundlock.risk import ControlSearch, Estimate, Point, Range, Trials, Tried, cheapest_setting
 from poundlock.risk.brake import YEAR, Brake, braked
 from poundlock.risk.controllability import Networks, Setting, judged, standing
 from poundlock.risk.controls import LIMITS, ON_MEASURES, Controlled, under_controls
 from poundlock.risk.tail import Hits, Tail
 from poundlock.rollout.plan import ControlGate
 
+CURVE = 6  # settings of a control that its figure shows at least
 DELAYS = (0.0, 14.0, 30.0, 60.0, 90.0, 120.0, 180.0, 270.0, YEAR)
 Build = Callable[[Setting, int], Controlled]
 """Setting and number of a network to the system."""
@@ -52,9 +56,10 @@ def _search(
         share=share,
         names=[c.id for c in controls],
     )
+    curve = _curve(_evaluation(ground, trials, build), ranges, result, plan) if len(controls) == 1 else ()
     confirmed = _confirmed(trials, result, share)
     taken = build(result.setting, 0).taken if result.setting else {}
-    return Search(controls, today, result, _wished(ground, around), taken, confirmed, trials.looked_at)
+    return Search(controls, today, result, curve, _wished(ground, around), taken, confirmed, trials.looked_at)
 
 
 def _trials(
@@ -114,6 +119,19 @@ def _brake_study(
     )
     curve = [judged((delay,), evaluate((delay,)), plan.tolerances, share) for delay in DELAYS]
     return BrakeStudy(brake, control, value, result, tuple(curve))
+
+
+def _curve(
+    evaluate: Callable[[Setting], Tried], ranges: Sequence[Range], result: ControlSearch, plan: PlanFile
+) -> tuple[Point, ...]:
+    """What was tried and some settings more, evenly over the range, from tight to loose: for a figure."""
+    own = ranges[0]
+    found = {p.setting: p for p in result.points}
+    for share in np.linspace(0.0, 1.0, CURVE):
+        setting = (own.between(float(share)),)
+        if setting not in found:
+            found[setting] = judged(setting, evaluate(setting), plan.tolerances, plan.networks.share)
+    return tuple(sorted(found.values(), key=lambda p: abs(p.setting[0] - own.tightest)))
 
 
 def limits_around(checked: CheckedPlan, controls: Sequence[Any]) -> dict[str, Limits]:

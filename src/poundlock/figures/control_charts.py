@@ -31,7 +31,7 @@ CONTROL_WORDS = {
 
 def frontier_figure(a: Assessment, search: Search) -> Figure:
     """What each setting leaves of the credit (or, where it takes none, costs), and how near every tolerance comes to its limit."""
-    order, points = [t.label for t in a.plan.tolerances], search.result.points
+    order, points = [t.label for t in a.plan.tolerances], search.curve or search.result.points
     credit = max(p.granted for p in points) - min(p.granted for p in points) > 0.0
     what = f"joint loans granted, {a.plan.system.unit}" if credit else f"cost of controls, {a.plan.system.unit} a year"
     data = [
@@ -69,6 +69,15 @@ def _around(search: Search) -> str:
     return "no other limit, as before" if alone else "all other limits as today"
 
 
+def around_words(search: Search) -> str:
+    """What else holds while the controls are turned, as a sentence of its own."""
+    if _around(search).startswith("no other"):
+        return "With this as the only limit."
+    return (
+        "Turned together, all other limits as today." if len(search.controls) > 1 else "With all other limits as today."
+    )
+
+
 def _heads(search: Search) -> list[str]:
     return [f"{CONTROL_WORDS[c.kind]}, {c.UNIT}" for c in search.controls]
 
@@ -103,7 +112,7 @@ def _flags(a: Assessment, search: Search, credit: bool) -> list[Any]:
     if held is not None and held.setting != result.today.setting:
         found = "loosest that holds" if len(search.controls) == 1 else "cheapest that holds"
         marked.append({"x": _across(held, credit), "says": f"{setting_words(a, search, held.setting)}, {found}"})
-    across = [_across(p, credit) for p in result.points]
+    across = [_across(p, credit) for p in search.curve or result.points]
     middle, flags = 0.5 * (min(across) + max(across)), list[Any]()
     for k, mark in enumerate(marked):
         base = alt.Chart(lines([mark])).encode(x="x:Q")

@@ -12,7 +12,13 @@ from poundlock.desk.assessment import Assessment
 from poundlock.desk.worlds import VALUATION_WORDS
 from poundlock.evidence import Evidence
 from poundlock.figure import Figure, svg
-from poundlock.figures.control_charts import brake_figure, control_sentence, frontier_figure, network_figure
+from poundlock.figures.control_charts import (
+    around_words,
+    brake_figure,
+    control_sentence,
+    frontier_figure,
+    network_figure,
+)
 from poundlock.figures.files import write_whole
 from poundlock.figures.named_charts import named_figure
 from poundlock.figures.pilot_charts import effect_figure, effect_sentence, inequality_figure
@@ -113,7 +119,7 @@ def _content(a: Assessment) -> dict[str, Any]:
         "hold": [
             _drawn(f)
             for f in (
-                *(frontier_figure(a, s) for s in a.searches if len(s.result.points) > 3),
+                *(frontier_figure(a, s) for s in a.searches),
                 *(brake_figure(a, b) for b in a.brakes),
             )
         ],
@@ -130,7 +136,7 @@ def _content(a: Assessment) -> dict[str, Any]:
         "worlds": _world_table(a),
         "spread": _spread(a),
         "lifted": _lifted_table(a),
-        "searches": [(s, control_sentence(a, s)) for s in a.searches],
+        "searches": [(around_words(s), control_sentence(a, s)) for s in a.searches],
         "legal_bases": list(dict.fromkeys(rules()[c.legal_basis].cited() for s in a.searches for c in s.controls)),
         "measures": [_measure(a, number) for number in range(len(a.plan.measures))],
         "unestimated": [

@@ -32,7 +32,8 @@ class Rule:
     def cited(self) -> str:
         """One line for a report: what it says and where."""
         article = f", article {self.article}" if self.article else ""
-        return f"{self.id}: {self.parameter.replace('_', ' ')} {self.operator} {self.value} {self.unit} ({self.instrument}{article})"
+        said = " ".join(x for x in (self.parameter.replace("_", " "), self.operator, self.value, self.unit) if x)
+        return f"{self.id}: {said} ({self.instrument}{article})"
 
 
 @cache
