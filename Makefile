@@ -27,7 +27,7 @@ demo: .venv/.installed
 	@$(BIN)/poundlock run examples/europe-2015/plan.yaml --out build/demo/europe-2015
 
 test: .venv/.installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: .venv/.installed-dev
 	$(BIN)/ruff check .
