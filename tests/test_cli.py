@@ -195,3 +195,17 @@ def test_contagion_tells_every_problem_and_writes_nothing(tmp_path: Path):
 def test_schema_of_system_files(tmp_path: Path):
     done = poundlock("schema", "system", cwd=tmp_path)
     assert done.stdout == (ROOT / "schema" / "system.schema.json").read_text(encoding="utf-8"), "run `make schema`"
+
+
+def test_networks_that_cannot_be_had_are_a_problem_not_a_traceback(tmp_path):
+    from conftest import edit
+
+    from poundlock.desk import plan_schema_text
+    from poundlock.starter import write_starter
+
+    plan = write_starter(tmp_path / "plan", plan_schema_text())
+    edit(plan, "# Did it work?", "networks: { method: fitness, count: 2, density: 0.001 }\n\n# Did it work?")
+    done = poundlock("run", plan, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr + done.stdout
+    assert "networks of layer" in done.stderr + done.stdout

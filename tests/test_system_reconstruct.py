@@ -5,17 +5,31 @@ import pytest
 
 from poundlock.system import Ensemble, ensemble, fit_to_totals
 from poundlock.system.reconstruct import METHODS
-from poundlock.system.reconstruct.fitness import scale_to_totals
+from poundlock.system.reconstruct.fitness import chances, scale_to_totals
+from poundlock.system.reconstruct.given import given
 from poundlock.system.reconstruct.mixing import effective_size, split_r_hat
 
 LENDS, OWES = [30.0, 20, 10, 5], [10.0, 25, 20, 10]
 
 
-def many(n=20, density=0.28, seed=1):
+def truth_of(n=20, density=0.28, seed=1):
     draw = np.random.default_rng(seed)
     truth = draw.lognormal(size=(n, n)) * (draw.random((n, n)) < density)
     np.fill_diagonal(truth, 0.0)
+    return truth
+
+
+def many(n=20, density=0.28, seed=1):
+    truth = truth_of(n, density, seed)
     return truth.sum(axis=1), truth.sum(axis=0)
+
+
+def by_block(truth, blocks=4):
+    """Block of each, and totals by block, of which every seventh row's and a whole block are unknown."""
+    block_of = np.arange(len(truth)) % blocks
+    sums = truth @ np.eye(blocks)[block_of]
+    sums[::7], sums[:, -1] = np.nan, np.nan
+    return {"block_of": block_of, "block_totals": sums}
 
 
 @pytest.mark.parametrize(
@@ -42,6 +56,23 @@ def many(n=20, density=0.28, seed=1):
         ({"method": "gibbs", "probability": 0.5, "rate": 0.0}, "rate must be positive"),
         ({"method": "gibbs", "probability": [0.5, 0.5]}, r"probability has shape \(2,\)"),
         ({"method": "gibbs", "density": 0.5, "chains": 1}, "chains is 1"),
+        ({"block_of": [0] * 4}, "block_of and block_totals go together"),
+        ({"block_totals": LENDS, "block_of": [0] * 4}, r"block_totals has shape \(4,\)"),
+        ({"block_totals": np.ones((4, 2)), "block_of": [0, 1, 2, 0]}, "block_of must be 4 whole numbers from 0 to 1"),
+        ({"block_totals": np.ones((4, 2)), "block_of": [0.0] * 4}, "block_of must be 4 whole numbers"),
+        ({"block_totals": np.diag([-1.0] * 4), "block_of": [0] * 4}, r"block_totals\[0, 0\] is -1"),
+        (
+            {"block_totals": np.ones((4, 1)), "block_of": [0] * 4, "known": np.ones((4, 4)) - np.diag([np.nan] * 4)},
+            "known cells of row 0 in block 0 add up to",
+        ),
+        (
+            {"block_totals": np.ones((4, 1)), "block_of": [0] * 4, "method": "gibbs", "density": 0.5},
+            "'gibbs' cannot meet totals by block; 'maximum-entropy' and 'fitness' can",
+        ),
+        (
+            {"block_totals": np.ones((4, 1)), "block_of": [0] * 4, "method": "minimum-density"},
+            "'minimum-density' cannot meet totals by block",
+        ),
     ],
 )
 def test_what_cannot_be_meant_is_refused(options, said):
@@ -114,6 +145,106 @@ def test_links_too_few_to_carry_the_totals_are_added_and_counted():
     assert found.converged, found
     assert sum(added for added, _ in found.repaired) > 0
     assert f"{sum(added for added, _ in found.repaired)} links added" in repr(found)
+
+
+@pytest.mark.parametrize("method", ["maximum-entropy", "fitness"])
+def test_totals_by_block_are_met_and_known_cells_kept(method):
+    truth = truth_of()
+    blocks = by_block(truth)
+    known = np.full((20, 20), np.nan)
+    known[3], known[0, 1], known[:, 5] = truth[3], truth[0, 1], truth[:, 5]
+    options = {} if method == "maximum-entropy" else {"density": 0.4, "count": 10}
+    found = ensemble(truth.sum(axis=1), truth.sum(axis=0), method=method, known=known, **blocks, **options)
+    assert found.converged, found
+    for amounts in found.amounts:
+        x = amounts.toarray()
+        np.testing.assert_allclose(x.sum(axis=1), truth.sum(axis=1), rtol=1e-9)
+        np.testing.assert_allclose(x.sum(axis=0), truth.sum(axis=0), rtol=1e-9)
+        told = np.isfinite(blocks["block_totals"])
+        np.testing.assert_allclose((x @ np.eye(4)[blocks["block_of"]])[told], blocks["block_totals"][told], rtol=1e-9)
+        np.testing.assert_array_equal(x[np.isfinite(known)], known[np.isfinite(known)])
+    if method == "maximum-entropy":
+        given_blocks = (blocks["block_of"], blocks["block_totals"])
+        plain = ensemble(truth.sum(axis=1), truth.sum(axis=0), **blocks).amounts[0].toarray()
+        fitted = fit_to_totals(
+            truth.sum(axis=1),
+            truth.sum(axis=0),
+            block_of=given_blocks[0],
+            block_totals=given_blocks[1],
+            tolerance=1e-10,
+        )
+        np.testing.assert_allclose(plain, fitted.amounts, rtol=1e-6, atol=1e-9)
+    else:
+        assert found.density == pytest.approx(0.4, abs=0.03)
+
+
+def test_links_that_blocks_lack_are_drawn_or_added_and_counted():
+    """As few links as the blocks need at least: columns are left without, and get theirs."""
+    truth = truth_of(20, 0.5)
+    options = {"method": "fitness", "count": 5, "seed": 1, "redraws": 1, **by_block(truth, 3)}
+    rows, columns = truth.sum(axis=1), truth.sum(axis=0)
+    with pytest.raises(ValueError, match=r"density 0\.05 is not between 0\.\d+ and 1"):
+        ensemble(rows, columns, density=0.05, **options)
+    found = ensemble(rows, columns, density=0.18, **options)
+    assert found.converged, found
+    added = sum(some for some, _ in found.repaired)
+    assert added > 0
+    assert f"{added} links added" in repr(found)
+    assert found.density <= 0.18 + added / 5 / 380 + 0.02
+
+
+def test_chances_where_blocks_must_have_a_link():
+    """Two lenders, two borrowers, every amount 1 by maximum entropy: p = z / (1 + z), and z = 1 makes it p / (1 - (1 - p)^2) =
+    2 / 3 that a link is there, given that its lender has one to the block."""
+    allowed, block_of = np.zeros((4, 4), dtype=bool), np.array([0, 0, 1, 1])
+    allowed[:2, 2:] = True
+    blocks = np.array([[0.0, 2.0], [0.0, 2.0], [np.nan, np.nan], [np.nan, np.nan]])
+    totals = ([2.0, 2, 0, 0], [0.0, 0, 2, 2])
+    facts = given(*totals, allowed=allowed, block_of=block_of, block_totals=blocks)
+    p, z = chances(facts, 2 / 3, expected=allowed / facts.unit)
+    np.testing.assert_allclose(p, 2 / 3 * allowed)
+    assert z == pytest.approx(1.0)
+
+
+def test_links_by_block_come_as_often_as_their_chance():
+    draw = np.random.default_rng(0)
+    truth = draw.lognormal(0, 0.3, (12, 12))
+    np.fill_diagonal(truth, 0.0)
+    lends, owes, blocks = truth.sum(axis=1), truth.sum(axis=0), by_block(truth, 3)
+    facts = given(lends, owes, **blocks)
+    expected = ensemble(lends, owes, **blocks).amounts[0].toarray() / facts.unit
+    p, _ = chances(facts, 0.6, expected)
+    found = ensemble(lends, owes, method="fitness", density=0.6, count=200, seed=1, **blocks)
+    assert found.converged
+    often = np.mean([amounts.toarray() > 0 for amounts in found.amounts], axis=0)
+    assert np.abs(often - p).max() < 4.5 * np.sqrt(0.25 / 200)
+    assert found.density == pytest.approx(0.6, abs=0.01)
+
+
+@pytest.mark.parametrize("method", ["maximum-entropy", "fitness"])
+def test_blocks_that_clash_are_named(method):
+    options = {"method": method, "density": 0.5, "block_of": [0, 0, 1, 1]}
+    blocks = np.full((4, 2), np.nan)
+    blocks[0] = 20.0, 5.0
+    short = ensemble(LENDS, OWES, block_totals=blocks, **options)
+    assert not short.converged
+    assert "institution 0 lends 5 more than its totals by block add up to" in short.reason
+    blocks[0] = 30.0, 0.0
+    beyond = ensemble(LENDS, OWES, block_totals=blocks, **options)
+    assert beyond.lacking[0] == ("lends", 0, 0, pytest.approx(5.0))
+    assert "institution 0 lends to block 0 5 more than any network can place" in beyond.reason
+
+
+def test_blocks_that_differ_from_their_totals_by_rounding_only():
+    """Every row of both blocks is known and what is owed was rounded: no network meets all to the last digit."""
+    truth = 1e3 * truth_of(20, 0.6)
+    block_of = np.arange(20) % 2
+    blocks = (truth @ np.eye(2)[block_of]) * (1.0 + np.array([4e-10, -4e-10]))
+    found = ensemble(
+        truth.sum(axis=1), truth.sum(axis=0), method="fitness", density=0.5, block_of=block_of, block_totals=blocks
+    )
+    assert found.converged, found
+    assert 1e-10 < found.gap <= 1e-9
 
 
 def test_a_density_that_no_network_has_is_refused():

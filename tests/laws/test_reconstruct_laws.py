@@ -8,6 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from poundlock.system import ensemble
+from poundlock.system.reconstruct.fitness import chances
+from poundlock.system.reconstruct.given import given as facts_of
+from poundlock.system.reconstruct.given import parts_of
 
 QUICK = {
     "least_effective": 20.0,
@@ -49,6 +52,77 @@ def rebuilt(case, method, scale=1.0):
         options["density"] = (0.6 * free.sum() + (known > 0).sum()) / allowed.sum()
     rows, columns = scale * truth.sum(axis=1), scale * truth.sum(axis=0)
     return ensemble(rows, columns, method=method, known=scale * known, allowed=allowed, **options, **QUICK)
+
+
+@st.composite
+def observed_by_block(draw):
+    """The same, and some totals by block."""
+    case = draw(observed())
+    n, random = len(case[0]), np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    blocks = draw(st.integers(1, n))
+    block_of = random.integers(0, blocks, n)
+    sums = np.where(random.random((n, blocks)) < draw(st.floats(0, 1)), np.nan, case[0] @ np.eye(blocks)[block_of])
+    return case, block_of, sums
+
+
+def with_blocks(by_block, scale=1.0):
+    """What is given, maximum entropy, and a density that is possible; None where no cell is free."""
+    (truth, known, allowed), block_of, sums = by_block
+    options = {
+        "row_totals": scale * truth.sum(axis=1),
+        "column_totals": scale * truth.sum(axis=0),
+        "known": scale * known,
+        "allowed": allowed,
+        "block_of": block_of,
+        "block_totals": scale * sums,
+    }
+    facts, even = facts_of(**options), ensemble(**options)
+    assert even.converged, even
+    links = int((known > 0).sum())
+    room, needed = even.amounts[0].nnz - links, 0
+    if np.isfinite(sums).any():
+        needed = len(parts_of(facts.lends, facts.blocks, facts.block_of, facts.free).lends)
+    density = (needed + 0.6 * (room - needed) + links) / allowed.sum() if room else None
+    return options, facts, even.amounts[0].toarray(), density
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(by_block=observed_by_block(), power=st.integers(-40, 40))
+def test_totals_by_block_are_met_in_any_unit_of_money(by_block, power):
+    (truth, known, allowed), block_of, sums = by_block
+    options, _, even, density = with_blocks(by_block)
+    if density is None:
+        return
+    found = ensemble(**options, method="fitness", count=2, redraws=2, density=density)
+    assert found.converged, found
+    told, is_known = np.isfinite(sums), ~np.isnan(known)
+    for x in (even, *(amounts.toarray() for amounts in found.amounts)):
+        np.testing.assert_allclose(x.sum(axis=1), truth.sum(axis=1), rtol=2e-9)
+        np.testing.assert_allclose(x.sum(axis=0), truth.sum(axis=0), rtol=2e-9)
+        np.testing.assert_allclose((x @ np.eye(sums.shape[1])[block_of])[told], sums[told], rtol=2e-9)
+        np.testing.assert_array_equal(x[is_known], known[is_known])
+        assert np.all(x[~allowed] == 0)
+    scaled = ensemble(**with_blocks(by_block, 2.0**power)[0], method="fitness", count=2, redraws=2, density=density)
+    for one, other in zip(found.amounts, scaled.amounts, strict=True):
+        np.testing.assert_array_equal(other.toarray(), one.toarray() * 2.0**power)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(by_block=observed_by_block(), random=st.randoms(use_true_random=False))
+def test_names_do_not_matter_to_chances_by_block(by_block, random):
+    case, block_of, sums = by_block
+    order, blocks = list(range(len(block_of))), list(range(sums.shape[1]))
+    random.shuffle(order)
+    random.shuffle(blocks)
+    moved = tuple(array[np.ix_(order, order)] for array in case)
+    _, facts, even, density = with_blocks(by_block)
+    if density is None or not facts.by_block:
+        return
+    _, others, other_even, _ = with_blocks((moved, np.argsort(blocks)[block_of[order]], sums[order][:, blocks]))
+    np.testing.assert_allclose(other_even, even[np.ix_(order, order)], atol=1e-6 * even.max(initial=1e-300))
+    p, _ = chances(facts, density, even / facts.unit)
+    q, _ = chances(others, density, even[np.ix_(order, order)] / others.unit)
+    np.testing.assert_allclose(q, p[np.ix_(order, order)], rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize("method", list(OPTIONS))

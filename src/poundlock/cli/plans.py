@@ -102,6 +102,8 @@ def _answered(
     with progress(checked.plan.title, checked.plan.scenarios.count) as report:
         try:
             assessment = run(checked, report, keep=keep)
+        except ProblemsFound as found:  # networks that cannot be had
+            refuse_problems(found, plan, json)
         except ValueError as mistake:
             if keep is None:
                 raise

@@ -25,6 +25,7 @@ from poundlock.rollout.plan import (
 )
 from poundlock.rules import rules
 from poundlock.system import System, equity
+from poundlock.system.reconstruct import BY_BLOCK
 from poundlock.system.tables import ReadSystem
 
 Problems = Iterator[Problem]
@@ -277,7 +278,7 @@ def _settings_outside_range(document: Document[PlanFile]) -> Problems:
 
 
 def networks_against_system(document: Document[PlanFile], read: ReadSystem) -> Problems:
-    """An ensemble needs layers given by totals, a density, and no totals by region, which only maximum entropy meets."""
+    """An ensemble needs layers given by totals, a density, and where totals by region are known a method that meets them."""
     asked = document.sections.get("networks")
     if asked is None or asked.method == "maximum-entropy":
         return
@@ -285,9 +286,11 @@ def networks_against_system(document: Document[PlanFile], read: ReadSystem) -> P
     if not read.totals:
         yield at(f"networks by {asked.method} without a layer given by totals", "a totals table", "remove the section")
     for layer, facts in read.totals.items():
-        if np.isfinite(facts.blocks).any():
+        if asked.method not in BY_BLOCK and np.isfinite(facts.blocks).any():
             found = f"networks by {asked.method} for layer '{layer}', of which totals by region are known"
-            yield at(found, "totals by institution alone", "use maximum-entropy, or leave out the totals by region")
+            yield at(
+                found, "totals by institution alone", f"use {' or '.join(BY_BLOCK)}, or leave out the totals by region"
+            )
     if asked.method in ("gibbs", "fitness") and asked.density is None:
         yield at(f"networks by {asked.method} without a density", "a share within (0, 1]", "give networks.density")
 

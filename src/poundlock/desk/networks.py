@@ -10,12 +10,14 @@ from scipy.sparse import csr_array
 
 from poundlock.desk.assessment import NetworkStudy, World
 from poundlock.desk.check import CheckedPlan
+from poundlock.desk.plan_file import Networks
 from poundlock.desk.worlds import Ground, Progress, under_limits
 from poundlock.problems import Problem, ProblemsFound
 from poundlock.risk import Trials
 from poundlock.risk.controllability import Point, Tried, judged
 from poundlock.risk.tail import Hits, Tail
 from poundlock.system import Ensemble, System, ensemble
+from poundlock.system.rebuild import LayerTotals, positions
 
 
 def networks_of(checked: CheckedPlan) -> tuple[tuple[System, ...], dict[str, Ensemble]]:
@@ -29,21 +31,34 @@ def networks_of(checked: CheckedPlan) -> tuple[tuple[System, ...], dict[str, Ens
     count = 1 if asked.method == "minimum-density" else asked.count
     found: dict[str, Ensemble] = {}
     for number, (layer, facts) in enumerate(checked.read.totals.items()):
-        found[layer] = made = ensemble(
-            facts.lends,
-            facts.owes,
-            method=asked.method,
-            count=count,
-            seed=asked.seed + number,
-            density=None if asked.method == "minimum-density" else asked.density,
-            known=np.where(facts.is_known, facts.known, np.nan),
-        )
-        if not made.converged:
-            said = f"networks of layer '{layer}' by {asked.method}: {made.reason}"
+        try:
+            found[layer] = made = _layer_networks(facts, asked, count, asked.seed + number)
+            reason = made.reason
+        except ValueError as refused:
+            reason = str(refused)
+        if reason:
+            said = f"networks of layer '{layer}' by {asked.method}: {reason}"
             cure = "another method, density or fewer networks; or totals that fit"
             raise ProblemsFound([Problem(checked.inputs[0].name, None, said, "networks that meet all totals", cure)])
     systems = [_with_layers(base, {name: made.amounts[k] for name, made in found.items()}) for k in range(count)]
     return (base, *systems), found
+
+
+def _layer_networks(facts: LayerTotals, asked: Networks, count: int, seed: int) -> Ensemble:
+    """Networks of one layer; known cells are part of the totals, by institution and by region."""
+    by_region = bool(np.isfinite(facts.blocks).any())
+    regions = {region: k for k, region in enumerate(dict.fromkeys(facts.regions))}
+    return ensemble(
+        facts.lends,
+        facts.owes,
+        method=asked.method,
+        count=count,
+        seed=seed,
+        density=None if asked.method == "minimum-density" else asked.density,
+        known=np.where(facts.is_known, facts.known, np.nan),
+        block_of=positions(facts.regions, regions) if by_region else None,
+        block_totals=facts.blocks if by_region else None,
+    )
 
 
 def _with_layers(system: System, amounts: Mapping[str, csr_array]) -> System:
@@ -107,6 +122,8 @@ def ensemble_words(made: Ensemble) -> str:
         "maximum-entropy": "maximum entropy (Upper and Worms 2004)",
     }[made.method]
     said = f"{len(made)} by {how}, density {made.density:.3f}, totals met to {made.gap:.0e}"
+    if added := sum(some for some, _ in made.repaired):
+        said += f"; {added} links added in all, without which totals could not be met"
     if made.chains:
         said += f"; {made.chains} chains, R-hat {made.r_hat:.3f}, worth {made.effective_size:.0f} independent ones"
     return said

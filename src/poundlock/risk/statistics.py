@@ -77,10 +77,8 @@ def shortfall(tail: Tail, confidence: float = 0.95) -> Estimate:
     over = np.maximum(tail.losses - boundary, 0.0) / (1.0 - tail.level)
     found = _interval(value, tail.weights * over, tail.draws, tail.total, tail.replicates, confidence)
     plain = float(tail.weights @ over**2 / tail.total - (tail.weights @ over / tail.total) ** 2)
-    weight = float(tail.weights @ tail.weights)
-    few = weight > 0.0 and tail.weights.sum() ** 2 / weight < min(
-        FEWEST_TAIL_DRAWS, 0.999 * (1 - tail.level) * tail.total
-    )
+    fewest = FEWEST_TAIL_DRAWS if np.any(tail.weights != 1.0) else min(FEWEST_TAIL_DRAWS, (1 - tail.level) * tail.total)
+    few = 0.0 < _worth(tail.weights) < 0.999 * fewest
     error, low, high = found
     effective = plain / error**2 if error > 0.0 else np.nan
     thin = tail.nonzero < FEWEST_TAIL_DRAWS or few
@@ -103,18 +101,21 @@ def shortfall_added(with_measure: Tail, without: Tail, confidence: float = 0.95)
 
 
 def probability(hits: Hits, confidence: float = 0.95) -> Estimate:
-    """Probability of an event, with the Wilson interval of as many plain draws as would give the same error."""
+    """Probability of an event, with the Wilson interval of as many plain draws as would give the same error.
+
+    Where the weighted draws of the event are worth fewer than 50 alike, their spread says too little of those that were
+    not seen. Then no more is claimed than for an event that was not seen at all: as many plain draws as all draws are worth.
+    """
     n = hits.total
     share = float(hits.weights.sum() / n)
     plain = hits.replicates == 1 and bool(np.all(hits.weights == 1.0)) and hits.spread == n
     error = float(np.sqrt(share * (1.0 - share) / n)) if plain else _error(hits.weights, hits.draws, n, hits.replicates)
-    if plain:
-        effective = float(n)
-    elif error > 0.0:
-        effective = min(share * (1.0 - share) / error**2, 1e4 * n)
-    else:
-        effective = float(n) ** 2 / hits.spread if hits.replicates == 1 else float(n)
-    low, high = _wilson(share, effective, confidence)
+    effective = float(n) if plain or hits.replicates > 1 else float(n) ** 2 / hits.spread
+    if not plain and error > 0.0:
+        by_error = share * (1.0 - share) / error**2
+        few = hits.replicates == 1 and _worth(hits.weights) < FEWEST_TAIL_DRAWS
+        effective = min(by_error, effective if few else 1e4 * n)
+    low, high = _wilson(share, effective, _quantile(confidence, hits.replicates))
     return Estimate(share, error, low, high, confidence, n, False, effective)
 
 
@@ -182,8 +183,20 @@ def _interval(
 ) -> tuple[float, float, float]:
     """Standard error, low and high."""
     error = _error(influence, draws, total, replicates)
-    quantile = ndtri(0.5 + confidence / 2) if replicates == 1 else stdtrit(replicates - 1, 0.5 + confidence / 2)
-    return error, value - float(quantile) * error, value + float(quantile) * error
+    half = _quantile(confidence, replicates) * error
+    return error, value - half, value + half
+
+
+def _quantile(confidence: float, replicates: int) -> float:
+    """How many errors lie on either side: of a normal, or of a Student t where the error is the spread of replicates."""
+    upper = 0.5 + confidence / 2
+    return float(ndtri(upper) if replicates == 1 else stdtrit(replicates - 1, upper))
+
+
+def _worth(weights: Floats) -> float:
+    """As many draws of equal weight have the same relative error (Kish 1965, Survey Sampling, section 11.7)."""
+    squares = float(weights @ weights)
+    return float(weights.sum()) ** 2 / squares if squares > 0.0 else 0.0
 
 
 def _error(influence: Floats, draws: NDArray[np.int64], total: int, replicates: int) -> float:
@@ -200,8 +213,8 @@ def _error(influence: Floats, draws: NDArray[np.int64], total: int, replicates: 
     return float(np.sqrt(squares / max(total - 1, 1) / total))
 
 
-def _wilson(share: float, n: float, confidence: float) -> tuple[float, float]:
-    z = float(ndtri(0.5 + confidence / 2))
+def _wilson(share: float, n: float, z: float) -> tuple[float, float]:
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * float(np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)))
-    return (0.0 if share == 0.0 else max(0.0, centre - half)), (1.0 if share == 1.0 else min(1.0, centre + half))
+    low, high = min(share, max(0.0, centre - half)), max(share, min(1.0, centre + half))
+    return (0.0 if share == 0.0 else low), (1.0 if share == 1.0 else high)

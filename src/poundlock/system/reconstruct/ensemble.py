@@ -16,6 +16,8 @@ from poundlock.system.reconstruct.minimum_density import fewest_links
 
 Method = Literal["maximum-entropy", "minimum-density", "fitness", "gibbs"]
 METHODS: Final[tuple[str, ...]] = get_args(Method)
+BY_BLOCK: Final[tuple[Method, ...]] = ("maximum-entropy", "fitness")
+"""Methods that can meet totals by block."""
 TOLERANCE: Final = 1e-9
 """Relative miss of a total above which a network does not meet it."""
 
@@ -31,8 +33,8 @@ class Ensemble:
     or 'owes'.
 
     minimum-density: at_least, links that any network needs; how, what found the network and the bound. fitness: z, of the chances of a
-    link; repaired, for each network the links added and the links left without money so that totals are met; draws, sets of links
-    drawn for each. gibbs: chains, sweeps of each; density_size, largest_size, effective sizes along all chains of density and of the
+    link, one over money squared, over money where totals by block are known; repaired, for each network the links added and the
+    links left without money so that totals are met; draws, sets of links drawn for each. gibbs: chains, sweeps of each; density_size, largest_size, effective sizes along all chains of density and of the
     largest amount; r_hat, the larger of both; probability, p where it was set so as to reach the density. NaN, nought or empty
     where a method does not say.
     """
@@ -108,6 +110,8 @@ def ensemble(
     density: float | None = None,
     known: Any = None,
     allowed: Any = None,
+    block_of: Any = None,
+    block_totals: Any = None,
     probability: Any = None,
     rate: Any = None,
     redraws: int = 20,
@@ -123,18 +127,24 @@ def ensemble(
     count: networks; the first two methods give one. density: share of the cells that may hold a link and do, on average; for 'fitness',
     and for 'gibbs' unless probability is given. known: (n, n), amounts known one by one, nought included; NaN where unknown. allowed:
     (n, n), where links may be; default: everywhere but on the diagonal. Known amounts and noughts are kept exactly.
+    block_of: (n,), block of each borrower, from nought. block_totals: (n, blocks), what each lends to each block, known
+    amounts included; NaN where unknown. For 'maximum-entropy' and 'fitness' only; `fitness.chances` says how links are
+    then drawn.
     redraws: of 'fitness', before a set of links is repaired. exact_up_to, time_limit (seconds): of the mixed-integer programme of
     'minimum-density'. Of 'gibbs': probability and rate of a link beforehand, one or (n, n), see `gibbs.sample`; chains, least_effective,
     r_hat_at_most, max_sweeps: when it may speak, see `gibbs.Bounds`. Same seed, same networks.
 
-    Raises ValueError for what cannot be meant: shapes, negative amounts, sums that differ, an unknown method. Totals that no network
-    meets are not an error: `converged` is False, `lacking` and `reason` name them.
+    Raises ValueError for what cannot be meant: shapes, negative amounts, sums that differ, an unknown method, totals by
+    block for a method that cannot meet them. Totals that no network meets are not an error: `converged` is False, `lacking` and
+    `reason` name them.
     """
     asked = _Asked(
         count, seed, density, probability, rate, redraws, exact_up_to, time_limit, chains, least_effective, r_hat_at_most, max_sweeps
     )  # fmt: skip
     _check(method, asked)
-    facts = given(row_totals, column_totals, known, allowed)
+    if block_totals is not None and method not in BY_BLOCK:
+        raise ValueError(f"{method!r} cannot meet totals by block; {' and '.join(map(repr, BY_BLOCK))} can")
+    facts = given(row_totals, column_totals, known, allowed, block_of, block_totals)
     if method == "gibbs":
         facts, asked = _beforehand(facts, asked)
     return _judged(_HOW[method](facts, asked), facts)
@@ -195,15 +205,31 @@ def _made(method: Method, asked: _Asked, networks: tuple[csr_array, ...], reason
 def _fitted(facts: Given) -> tuple[Floats, str, tuple[Clash, ...]]:
     """The maximum-entropy network, or why there is none."""
     prior = np.where(facts.free, np.outer(facts.lends, facts.owes), 0.0)
-    fitted = fit_to_totals(facts.lends, facts.owes, prior=prior, tolerance=TOLERANCE / 10.0)
+    fitted = fit_to_totals(
+        facts.lends,
+        facts.owes,
+        prior=prior,
+        block_of=facts.block_of,
+        block_totals=facts.blocks,
+        tolerance=TOLERANCE / 10.0,
+    )
     if fitted.converged:
         return fitted.amounts, "", ()
     lacking = tuple((side, i, block, amount * facts.unit) for side, i, block, amount in fitted.lacking)
     if not lacking:
         return fitted.amounts, f"not fitted: gap {fitted.gap:.1e} after {fitted.rounds} rounds", ()
-    named = [f"institution {i} {side} {amount:,.6g} more than any network can place" for side, i, _, amount in lacking]
+    named = [_named(clash) for clash in lacking]
     more = f", and {len(named) - 3} more" if len(named) > 3 else ""
     return fitted.amounts, "totals clash: " + ", ".join(named[:3]) + more, lacking
+
+
+def _named(clash: Clash) -> str:
+    side, i, block, amount = clash
+    if side == "blocks":
+        more = "more" if amount > 0 else "less"
+        return f"institution {i} lends {abs(amount):,.6g} {more} than its totals by block add up to"
+    to = f" to block {block}" if block >= 0 else ""
+    return f"institution {i} {side}{to} {amount:,.6g} more than any network can place"
 
 
 def _maximum_entropy(facts: Given, asked: _Asked) -> Ensemble:
@@ -221,10 +247,17 @@ def _minimum_density(facts: Given, asked: _Asked) -> Ensemble:
 
 
 def _fitness(facts: Given, asked: _Asked) -> Ensemble:
-    _, reason, lacking = _fitted(facts)
+    expected, reason, lacking = _fitted(facts)
     if reason or asked.density is None:
         return _made("fitness", asked, (), reason, lacking=lacking)
-    drawn = draw_networks(facts, count=asked.count, seed=asked.seed, density=asked.density, redraws=asked.redraws)
+    drawn = draw_networks(
+        facts,
+        count=asked.count,
+        seed=asked.seed,
+        density=asked.density,
+        redraws=asked.redraws,
+        expected=expected if facts.by_block else None,
+    )
     return _made("fitness", asked, drawn.networks, z=drawn.z, repaired=drawn.repaired, draws=drawn.draws)
 
 

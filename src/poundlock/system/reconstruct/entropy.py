@@ -61,17 +61,16 @@ def fit_to_totals(
     Source: Upper and Worms 2004, European Economic Review 48(4), section 3; convergence: Csiszar 1975, Annals of
     Probability 3(1).
     """
-    n = len(row_totals)
     start = np.outer(row_totals, column_totals) if prior is None else np.array(prior, dtype=np.float64)
     if prior is None:
         np.fill_diagonal(start, 0.0)
-    totals = _totals(n, row_totals, column_totals, block_of, block_totals)
+    totals = _totals(row_totals, column_totals, block_of, block_totals)
     if clashes := _blocks_against_rows(totals):
         return Reconstruction(start, False, 0, np.inf, clashes)
     amounts, rounds, gap = _fit(start, totals, tolerance, max_rounds)
     if gap <= tolerance:
         return Reconstruction(amounts, True, rounds, gap)
-    allowed = start > 0 if prior is not None else ~np.eye(n, dtype=bool)
+    allowed = start > 0 if prior is not None else ~np.eye(len(row_totals), dtype=bool)
     clashes, possible = _by_linear_programme(allowed, totals)
     if clashes:
         return Reconstruction(amounts, False, rounds, gap, clashes)
@@ -79,12 +78,10 @@ def fit_to_totals(
     return Reconstruction(amounts, gap <= tolerance, rounds + more, gap)
 
 
-def _totals(
-    n: int, rows: Floats, columns: Floats, block_of: NDArray[np.int64] | None, blocks: Floats | None
-) -> _Totals:
-    sums = np.full((n, 1), np.nan) if blocks is None else np.array(blocks, dtype=np.float64)
-    membership = np.zeros((n, sums.shape[1]))
-    membership[np.arange(n), 0 if block_of is None else block_of] = 1.0
+def _totals(rows: Floats, columns: Floats, block_of: NDArray[np.int64] | None, blocks: Floats | None) -> _Totals:
+    sums = np.full((len(rows), 1), np.nan) if blocks is None else np.array(blocks, dtype=np.float64)
+    membership = np.zeros((len(columns), sums.shape[1]))
+    membership[np.arange(len(columns)), 0 if block_of is None else block_of] = 1.0
     unknown = np.isnan(sums)
     targets = np.where(unknown, 0.0, sums)
     left_over = rows - targets.sum(axis=1)
@@ -116,7 +113,7 @@ def _fit(start: Floats, totals: _Totals, tolerance: float, max_rounds: int) -> t
 
 
 def relative_miss(met: Floats, wanted: Floats) -> float:
-    """Largest relative miss of positive totals, shape (n,); an amount where the total is zero counts as infinite."""
+    """Largest relative miss of positive totals, of any shape; an amount where the total is zero counts as infinite."""
     relative = np.divide(np.abs(met - wanted), wanted, out=np.where(met > 0, np.inf, 0.0), where=wanted > 0)
     return float(np.max(relative, initial=0.0))
 
@@ -132,8 +129,8 @@ def _row_factors(sums: Floats, totals: _Totals) -> Floats:
 def possible_cells(
     allowed: NDArray[np.bool_], lends: Floats, owes: Floats
 ) -> tuple[tuple[Clash, ...], NDArray[np.bool_]]:
-    """Which of the allowed cells (n, n) can be positive in a network with these totals (n,), or the totals that clash."""
-    return _by_linear_programme(allowed, _totals(len(lends), lends, owes, None, None))
+    """Which of the allowed cells (m, n) can be positive with these totals, (m,) and (n,), or the totals that clash."""
+    return _by_linear_programme(allowed, _totals(lends, owes, None, None))
 
 
 def _by_linear_programme(allowed: NDArray[np.bool_], totals: _Totals) -> tuple[tuple[Clash, ...], NDArray[np.bool_]]:
