@@ -206,6 +206,6 @@ def test_networks_that_cannot_be_had_are_a_problem_not_a_traceback(tmp_path):
     plan = write_starter(tmp_path / "plan", plan_schema_text())
     edit(plan, "# Did it work?", "networks: { method: fitness, count: 2, density: 1.0 }\n\n# Did it work?")
     done = poundlock("run", plan, cwd=tmp_path)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "Traceback" not in done.stderr + done.stdout
     assert "networks of layer" in done.stderr + done.stdout
