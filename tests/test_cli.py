@@ -199,7 +199,6 @@ def test_schema_of_system_files(tmp_path: Path):
 
 def test_networks_that_cannot_be_had_are_a_problem_not_a_traceback(tmp_path):
     from conftest import edit
-
     from poundlock.desk import plan_schema_text
     from poundlock.starter import write_starter
 
