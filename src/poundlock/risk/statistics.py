@@ -15,6 +15,8 @@ from poundlock.risk.tail import Hits, HitsKeeper, Tail, TailKeeper
 from poundlock.system.balance import Floats
 
 FEWEST_TAIL_DRAWS = 50
+FEWEST_UNEVEN_DRAWS = 200
+"""Asked of weighted draws of an event where these are worth less than a quarter of their number; benchmarks/coverage.py."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +105,8 @@ def shortfall_added(with_measure: Tail, without: Tail, confidence: float = 0.95)
 def probability(hits: Hits, confidence: float = 0.95) -> Estimate:
     """Probability of an event, with the Wilson interval of as many plain draws as would give the same error.
 
-    Where the weighted draws of the event are worth fewer than 50 alike, their spread says too little of those that were
-    not seen. Then no more is claimed than for an event that was not seen at all: as many plain draws as all draws are worth.
+    Where the weighted draws of the event are too few (see `_few`), their spread says too little of those that were not seen.
+    Then no more is claimed than for an event that was not seen at all: as many plain draws as all draws are worth.
     """
     n = hits.total
     share = float(hits.weights.sum() / n)
@@ -113,8 +115,7 @@ def probability(hits: Hits, confidence: float = 0.95) -> Estimate:
     effective = float(n) if plain or hits.replicates > 1 else float(n) ** 2 / hits.spread
     if not plain and error > 0.0:
         by_error = share * (1.0 - share) / error**2
-        few = hits.replicates == 1 and _worth(hits.weights) < FEWEST_TAIL_DRAWS
-        effective = min(by_error, effective if few else 1e4 * n)
+        effective = min(by_error, effective if hits.replicates == 1 and _few(hits.weights) else 1e4 * n)
     low, high = _wilson(share, effective, _quantile(confidence, hits.replicates))
     return Estimate(share, error, low, high, confidence, n, False, effective)
 
@@ -197,6 +198,12 @@ def _worth(weights: Floats) -> float:
     """As many draws of equal weight have the same relative error (Kish 1965, Survey Sampling, section 11.7)."""
     squares = float(weights @ weights)
     return float(weights.sum()) ** 2 / squares if squares > 0.0 else 0.0
+
+
+def _few(weights: Floats) -> bool:
+    """Whether weighted draws of an event are worth fewer than 50 alike, or, where weights are very uneven, fewer than 200."""
+    worth = _worth(weights)
+    return worth < (FEWEST_UNEVEN_DRAWS if 4.0 * worth < len(weights) else FEWEST_TAIL_DRAWS)
 
 
 def _error(influence: Floats, draws: NDArray[np.int64], total: int, replicates: int) -> float:
