@@ -1,9 +1,10 @@
-"""How often a nominal 95 % interval holds the truth, where the truth is known: python benchmarks/coverage.py [--repetitions 1000]
-[--only PART].
+"""How often a nominal 95 % interval holds the truth, where the truth is known: python benchmarks/coverage.py
+[--repetitions 1000] [--only PART].
 
-Every row: intervals made by `risk.statistics` (or `risk.allocation`) from draws of their own; the share that holds the truth, and
-the shares that lie wholly below it and above it. What lies below matters most: a tolerance then holds in error; 2.5 % is due. With
-1,000 repetitions a share of 95 % is known to 0.7 points (one error). Rows outside 93 to 97 % are marked.
+Every row: intervals made by `risk.statistics` (or `risk.allocation`) from draws of their own; the share that holds
+the truth, and the shares that lie wholly below it and above it. What lies below matters most: a tolerance then
+holds in error; 2.5 % is due. With 1,000 repetitions a share of 95 % is known to 0.7 points (one error). Rows
+outside 93 to 97 % are marked.
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ class Count(NamedTuple):
 
 
 def loss_of(kind: str, x: Floats) -> Floats:
-    """Losses of a kind from standard normal draws, rising in them; of the t only those above one are made, for no tail reaches below."""
+    """Losses of a kind from standard normal draws, rising in them; of the t only those above one are made, for no
+    tail reaches below."""
     if kind == "normal":
         return x
     if kind == "lognormal":
@@ -103,8 +105,9 @@ def head(title: str) -> None:
 
 
 def worst(generator: np.random.Generator, kind: str, level: float, total: int) -> Tail:
-    """The tail of `total` plain draws, its worst draws drawn directly: order statistics of uniform ones are sums of exponential
-    ones over the sum of all (Devroye 1986, Non-Uniform Random Variate Generation, chapter V, theorem 2.2)."""
+    """The tail of `total` plain draws, its worst draws drawn directly: order statistics of uniform ones are sums of
+    exponential ones over the sum of all (Devroye 1986, Non-Uniform Random Variate Generation, chapter V, theorem
+    2.2)."""
     kept = round((1 - level) * total) + 1
     reached = np.cumsum(generator.standard_exponential(kept))
     beyond = reached / (reached[-1] + generator.standard_gamma(total + 1 - kept))
@@ -215,7 +218,8 @@ def hits_of(happened: np.ndarray, weights: Floats) -> Hits:
 
 
 def pairs(generator: np.random.Generator, total: int, alike: float, weighted: float) -> tuple[Floats, Floats, Floats]:
-    """Normal losses without and with a measure, correlation `alike`; with it 5 % wider. weighted: how far the first is shifted."""
+    """Normal losses without and with a measure, correlation `alike`; with it 5 % wider. weighted: how far the first
+    is shifted."""
     x, weights = shifted(generator, weighted, total)
     if weighted == 0.0:
         weights = np.ones(total)
@@ -360,7 +364,8 @@ def true_parts(system: System, model: ScenarioModel, tail: ExpectedShortfall) ->
 
 
 def borne(system: System, model: ScenarioModel, tail: ExpectedShortfall, shifts: Floats) -> tuple[Floats, Floats, int]:
-    """Parts, errors and draws in the tail, by the steps of `allocate` up to where it splits parts by exposure, which takes longest."""
+    """Parts, errors and draws in the tail, by the steps of `allocate` up to where it splits parts by exposure,
+    which takes longest."""
     shocks, counts = tail_shocks(system, model, simulate(system, model, [tail], shifts=shifts).found[tail.id], shifts)
     lost = spread_of(prepare(system, valuation=model.valuation), shocks).equity_lost
     lost = lost / groups_of(system, [tail]).initial.sum()

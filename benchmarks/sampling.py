@@ -1,11 +1,13 @@
 """What a draw is worth, plain, Sobol and by importance sampling, on today's system of the Zhejiang example: python
-benchmarks/sampling.py [--seeds 30] [--quick]; with --long [10000000] instead: one very long run, interrupted and taken up again.
+benchmarks/sampling.py [--seeds 30] [--quick]; with --long [10000000] instead: one very long run, interrupted and
+taken up again.
 
-Chances that local banks lose so much are about 1e-3, 1e-4 and 1e-5 a year: how much that is, is found first, with a seed of its own.
-Every way has the same number of draws; importance sampling looks for its shifts anew with each seed. Two columns say how many plain
-draws one draw stands for: by its own standard error (median over seeds), and as seen, the variance of as many plain draws over that
-of the values from seed to seed. The values are held against a long plain run, which owes nothing to weights; whether intervals hold
-the truth can be told only against something sharper, a long run by importance sampling with another seed.
+Chances that local banks lose so much are about 1e-3, 1e-4 and 1e-5 a year: how much that is, is found first, with a
+seed of its own. Every way has the same number of draws; importance sampling looks for its shifts anew with each
+seed. Two columns say how many plain draws one draw stands for: by its own standard error (median over seeds), and
+as seen, the variance of as many plain draws over that of the values from seed to seed. The values are held against
+a long plain run, which owes nothing to weights; whether intervals hold the truth can be told only against something
+sharper, a long run by importance sampling with another seed.
 """
 
 from __future__ import annotations
@@ -110,7 +112,8 @@ def row(way: str, tolerance: Tolerance, tries: Tries, sharp: Estimate) -> None:
 def against_long_run(
     tolerances: Sequence[Tolerance], alone: dict[str, Tries], long: dict[str, Estimate], sharp: dict[str, Estimate]
 ) -> None:
-    """Importance-sampling values, of the first seed and of the long weighted run, against the interval of the long plain run."""
+    """Importance-sampling values, of the first seed and of the long weighted run, against the interval of the long
+    plain run."""
     print(
         "\n| statistic | long plain run | its 95 % interval | importance | draws | lies in it | apart, errors of both |"
     )
@@ -142,8 +145,8 @@ def compare(seeds: int, long_draws: int) -> None:
         if isinstance(one, LossProbability):
             print(f"{one.id}: local banks lose {one.loss_at_least:.2%} of their equity or more")
     print(
-        "\n| statistic | way | value | standard error | plain draws a draw, by its error | as seen | intervals that hold the "
-        "truth | finding shifts, s | simulating, s |\n|" + " --- |" * 9
+        "\n| statistic | way | value | standard error | plain draws a draw, by its error | as seen | intervals that "
+        "hold the truth | finding shifts, s | simulating, s |\n|" + " --- |" * 9
     )
     ways = {way: tried(system, model, way, tolerances, seeds) for way in ("plain", "sobol")}
     alone = {one.id: tried(system, model, "importance", [one], seeds) for one in tolerances}
@@ -161,7 +164,8 @@ class StoppedError(Exception):
 
 
 def long_run(count: int) -> None:
-    """One very long run; then the same, interrupted and taken up again: all that is kept must be equal to the last bit."""
+    """One very long run; then the same, interrupted and taken up again: all that is kept must be equal to the last
+    bit."""
     system = synthetic_system(20, 4, seed=1, equity_share=0.09)
     shares = FactorShares(common=0.4)
     model = ScenarioModel(count=count, seed=4, volatility={"bank": 0.05}, institutions=shares, valuation="clearing")

@@ -54,7 +54,8 @@ def test_increments_use_common_draws():
 
 
 def test_wilson_interval_against_published_values():
-    """Newcombe 1998, Statistics in Medicine 17, table I: 81 of 263 gives 0.2553 to 0.3662, 0 of 20 gives 0 to 0.1611."""
+    """Newcombe 1998, Statistics in Medicine 17, table I: 81 of 263 gives 0.2553 to 0.3662, 0 of 20 gives 0 to
+    0.1611."""
     some = event_probability(np.arange(263) < 81)
     assert (round(some.low, 4), round(some.high, 4)) == (0.2553, 0.3662)
     none = event_probability(np.zeros(20, dtype=bool))
@@ -81,8 +82,9 @@ def test_rare_increments_are_covered_at_their_level(expected: int):
 
 
 def test_a_few_weighted_hits_claim_no_more_than_none():
-    """Half of the variance is shifted, the event is one in 10,000, and 5,000 draws see it by a few heavy weights: the truth lies
-    above the upper end in at most 3.5 % of 1,000 samples (19 % before it was so). One light hit is no more certain than none."""
+    """Half of the variance is shifted, the event is one in 10,000, and 5,000 draws see it by a few heavy weights:
+    the truth lies above the upper end in at most 3.5 % of 1,000 samples (19 % before it was so). One light hit is
+    no more certain than none."""
     draw, chance = np.random.default_rng(2), 1e-4
     shift, above = np.sqrt(0.5) * norm.pdf(norm.isf(chance)) / chance, 0
     for _ in range(1_000):
@@ -108,7 +110,8 @@ def test_many_weighted_hits_keep_what_they_are_worth():
 
 @pytest.mark.parametrize("chance", [0.1, 0.01])
 def test_probabilities_from_sobol_points_cover_at_their_level(chance: float):
-    """The error is a spread of 16 replicates, so the interval is a Student t's: 93 to 97 % of 1,500 (92 % with a normal's)."""
+    """The error is a spread of 16 replicates, so the interval is a Student t's: 93 to 97 % of 1,500 (92 % with a
+    normal's)."""
     inside, truth = 0, norm.isf(chance)
     for seed in range(1_500):
         draw = np.random.default_rng(seed)

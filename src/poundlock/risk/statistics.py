@@ -16,7 +16,8 @@ from poundlock.system.balance import Floats
 
 FEWEST_TAIL_DRAWS = 50
 FEWEST_UNEVEN_DRAWS = 200
-"""Asked of weighted draws of an event where these are worth less than a quarter of their number; benchmarks/coverage.py."""
+"""Asked of weighted draws of an event where these are worth less than a quarter of their number;
+benchmarks/coverage.py."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +106,9 @@ def shortfall_added(with_measure: Tail, without: Tail, confidence: float = 0.95)
 def probability(hits: Hits, confidence: float = 0.95) -> Estimate:
     """Probability of an event, with the Wilson interval of as many plain draws as would give the same error.
 
-    Where the weighted draws of the event are too few (see `_few`), their spread says too little of those that were not seen.
-    Then no more is claimed than for an event that was not seen at all: as many plain draws as all draws are worth.
+    Where the weighted draws of the event are too few (see `_few`), their spread says too little of those that were
+    not seen. Then no more is claimed than for an event that was not seen at all: as many plain draws as all draws
+    are worth.
     """
     n = hits.total
     share = float(hits.weights.sum() / n)
@@ -189,7 +191,8 @@ def _interval(
 
 
 def _quantile(confidence: float, replicates: int) -> float:
-    """How many errors lie on either side: of a normal, or of a Student t where the error is the spread of replicates."""
+    """How many errors lie on either side: of a normal, or of a Student t where the error is the spread of
+    replicates."""
     upper = 0.5 + confidence / 2
     return float(ndtri(upper) if replicates == 1 else stdtrit(replicates - 1, upper))
 
@@ -201,7 +204,8 @@ def _worth(weights: Floats) -> float:
 
 
 def _few(weights: Floats) -> bool:
-    """Whether weighted draws of an event are worth fewer than 50 alike, or, where weights are very uneven, fewer than 200."""
+    """Whether weighted draws of an event are worth fewer than 50 alike, or, where weights are very uneven, fewer
+    than 200."""
     worth = _worth(weights)
     return worth < (FEWEST_UNEVEN_DRAWS if 4.0 * worth < len(weights) else FEWEST_TAIL_DRAWS)
 
