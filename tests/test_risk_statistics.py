@@ -145,3 +145,15 @@ def test_an_empty_tail_is_refused_with_what_is_needed():
     with pytest.raises(ValueError, match="at least 5000"):
         expected_shortfall(np.zeros(50), 0.99)
     assert draws_needed(0.99) == 5000
+
+
+def test_what_is_added_in_few_scenarios_is_thin_and_what_is_added_in_none_is_not():
+    """10,000 draws, a tail of 100; the measure doubles the loss of some of the worst."""
+    losses = np.random.default_rng(3).exponential(1.0, 10_000)
+    worst = np.argsort(-losses)
+    for count, thin in ((0, False), (1, True), (20, True), (80, False)):
+        more = losses.copy()
+        more[worst[:count]] *= 2.0
+        found = incremental_shortfall(more, losses, 0.99)
+        assert found.thin == thin, count
+        assert (found.value > 0.0) == (count > 0)

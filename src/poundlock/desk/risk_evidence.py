@@ -24,7 +24,8 @@ def tolerance_evidence(
     plan, estimate = checked.plan, world.estimates[tolerance.id]
     doubts: tuple[Doubt, ...] = ()
     if estimate.thin:
-        reason = "fewer than 50 scenarios lose anything, too few to trust the interval of a tail"
+        what = "decide what the measure adds" if tolerance.added_by_measures else "lose anything, or weigh enough"
+        reason = f"fewer than 50 scenarios of the tail {what}, too few to trust its interval"
         doubts = (Doubt(reason, "more scenarios"),)
     if plan.scenarios.bracket and _contradicts(tolerance, estimate, other.estimates[tolerance.id]):
         reason = (
