@@ -239,3 +239,30 @@ def test_the_pair_that_clashes_is_named():
     assert clashing_pair(matrix) in ((0, 1), (1, 3))
     with pytest.raises(ValueError, match="no factors can have"):
         root_of(matrix)
+
+
+@pytest.mark.parametrize(
+    "what", ["safe assets", "a pool's chance of default", "an exposure", "a kind", "a limit", "alpha"]
+)
+def test_what_was_kept_is_not_taken_up_for_other_figures(what, tmp_path):
+    """Every figure that a simulation depends on is in the digest of what is kept."""
+    system = replace(synthetic_system(6, 2), asset_classes=POOLS, holdings=np.full((6, 2), 0.1))
+    model = MODEL.model_copy(update={"count": 1_000, "volatility": {"bank": 0.05, "fund": 0.05}})
+    tail = ExpectedShortfall(id="t", label="t", statistic="expected-shortfall", level=0.9, at_most=0.5)
+    keep, behaviour = tmp_path / "run.npz", {}
+    simulate(system, model, [tail], keep=keep)
+    layer = system.layers[0]
+    if what == "safe assets":
+        system = replace(system, safe_assets=system.safe_assets + 0.01)
+    elif what == "a pool's chance of default":
+        system = replace(system, asset_classes=(replace(POOLS[0], default_probability=0.04), POOLS[1]))
+    elif what == "an exposure":
+        system = replace(system, layers=(replace(layer, amounts=layer.amounts * 1.0001),))
+    elif what == "a kind":
+        system = replace(system, kinds=("fund", *system.kinds[1:]))
+    elif what == "a limit":
+        tail = tail.model_copy(update={"at_most": 0.4})
+    else:
+        behaviour = {"alpha": 0.9}
+    with pytest.raises(ValueError, match="saved by another run"):
+        simulate(system, model, [tail], keep=keep, behaviour=behaviour)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from poundlock.contagion import Propagation, prepare, propagate
 from poundlock.contagion.model import Model
@@ -132,16 +133,27 @@ def simulate(
 
 
 def _digest(made: Model, model: ScenarioModel, tolerances: Sequence[Tolerance], shifts: Floats) -> str:
-    """Of all that a simulation depends on."""
+    """Of all that a simulation depends on: every figure of the system, how scenarios are drawn, how losses spread."""
     known = hashlib.sha256(model.model_dump_json().encode())
-    known.update(repr((made.mechanism, made.groups, VERSION)).encode())
-    for tolerance in tolerances:
-        known.update(tolerance.model_dump_json().encode())
-    system = made.system
-    network = [array for layer in system.layers for array in (layer.amounts.indptr, layer.amounts.indices)]
-    for array in (system.external_assets, made.initial, made.at_risk.data, system.holdings, shifts, *network):
-        known.update(np.ascontiguousarray(array).tobytes())
+    _take_in(known, (VERSION, made.mechanism, *tolerances, shifts, made.system, drivers(made.system, model)))
     return known.hexdigest()
+
+
+def _take_in(known: Any, value: Any) -> None:
+    """Records, sequences and sparse matrices by their parts, arrays by their bytes, the rest by its words."""
+    if is_dataclass(value):
+        for one in fields(value):
+            _take_in(known, (one.name, getattr(value, one.name)))
+    elif isinstance(value, csr_array):
+        _take_in(known, (value.shape, value.indptr, value.indices, value.data))
+    elif isinstance(value, np.ndarray):
+        known.update(f"{value.dtype}{value.shape}".encode() + np.ascontiguousarray(value).tobytes())
+    elif isinstance(value, tuple | list):
+        known.update(f"{len(value)} parts".encode())
+        for one in value:
+            _take_in(known, one)
+    else:
+        known.update(repr(value).encode())
 
 
 def spread_of(made: Model, block: Shocks) -> Propagation:
