@@ -8,10 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from poundlock import Assessment, Problem, ProblemsFound, check, run
 from poundlock.desk import plan_schema_text
 from poundlock.starter import write_starter
+
+settings.register_profile("same", derandomize=True, database=None)
+settings.register_profile("fresh")
+settings.load_profile(os.environ.get("POUNDLOCK_CASES", "same"))  # fresh: cases that nobody has seen, to look for faults
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"

@@ -21,13 +21,15 @@ STILL = 1e-14
 @dataclass
 class Claims:
     """What the fixed point of claims ends with: money, and shares lost by valuation, rank and debtor. settled: nothing moves
-    any more. margin: how near anybody's equity came to nought without being it, over the scale."""
+    any more. rough: whose equity holds a product with a share lost, so that exactly nought may come out as a last bit on either
+    side. margin: how near anybody's equity came to nought, over the scale; exactly nought is near only where rough."""
 
     equity: np.ndarray
     lost: dict[tuple, np.ndarray]
     stake_lost: np.ndarray
     loss: dict[str, np.ndarray]
     settled: bool
+    rough: np.ndarray
     margin: float
 
 
@@ -212,7 +214,8 @@ def settle(book, shock, outages, price_loss, most=20_000):
             [book.share_lost("linear-debtrank", 0, j, equity[j], 0.0, owing, unsettled) for j in range(n)]
         )
         new_failed = np.array([1.0 if equity[j] < 0.0 else 0.0 for j in range(n)])
-        margin = min([margin, *(abs(e) / book.scale for e in equity if e != 0.0)])
+        rough = in_parts(book, new_lost, new_stake, unsettled) | (price_loss != 0.0)
+        margin = min([margin, *(abs(e) / book.scale for e, r in zip(equity, rough, strict=True) if e != 0.0 or r)])
         moved = max(
             [
                 np.abs(new_stake - stake_lost).max(),
@@ -224,4 +227,18 @@ def settle(book, shock, outages, price_loss, most=20_000):
         lost, stake_lost, failed, due = new_lost, new_stake, new_failed, owing
         if moved <= STILL:
             break
-    return Claims(equity, lost, stake_lost, loss, moved <= STILL, margin)
+    return Claims(equity, lost, stake_lost, loss, moved <= STILL, rough, margin)
+
+
+def in_parts(book, lost, stake_lost, unsettled):
+    """Who has a claim, a stake, a payment under way or a promise on somebody who fails to pay a part of it, neither nothing nor all."""
+
+    def part(share):
+        return (share != 0.0) & (share != 1.0)
+
+    found = (book.stakes @ part(stake_lost)) + unsettled @ part(lost[book.valuation, 1]) > 0.0
+    for _, how, rank, _, risk in book.debts:
+        found |= risk @ part(lost[how, rank]) > 0.0
+    for g in book.guarantees:
+        found[g.beneficiary] |= g.covers == "own-loss" or part(lost[book.valuation, g.rank])[g.guarantor]
+    return found

@@ -79,13 +79,14 @@ def wanted(ledger: Ledger, books: Books, i: int, equity: float) -> tuple[float, 
     return need, near
 
 
-def one_round(ledger: Ledger, books: Books, equity: np.ndarray) -> tuple[float, float]:
+def one_round(ledger: Ledger, books: Books, claims: Claims) -> tuple[float, float]:
     """Calls, sales, prices. Returns the largest fall of a price (infinite where anybody came under stress) and the margin."""
-    funding, margin, moved = ledger.funding, inf, 0.0
+    funding, margin, moved, equity = ledger.funding, inf, 0.0, claims.equity
     if funding is not None:
         short = books.short(ledger)
+        above = equity - funding.stress_below * ledger.initial
         weak = equity < funding.stress_below * ledger.initial
-        margin = min(inf, *(abs(x) / ledger.scale for x in equity - funding.stress_below * ledger.initial if x), inf)
+        margin = min([inf, *(abs(x) / ledger.scale for x, r in zip(above, claims.rough, strict=True) if x or r)])
         dry = (short > 1e-12 * books.liabilities) & (books.unsold <= 0.0)
         fresh = (weak | dry) & ~books.stressed
         books.stressed |= fresh
@@ -119,7 +120,7 @@ def trade(ledger: Ledger, shock: np.ndarray, outages: np.ndarray, runs: np.ndarr
     margin = claims.margin
     while True:
         rounds += 1
-        moved, near = one_round(ledger, books, claims.equity)
+        moved, near = one_round(ledger, books, claims)
         claims = settle(ledger, shock, outages, books.price_loss)
         margin = min(margin, near, claims.margin)
         if moved <= (ledger.sales.tolerance if ledger.sales else 1e-9) or rounds > 2_000:
