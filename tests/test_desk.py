@@ -227,6 +227,9 @@ def test_what_holds_in_too_few_networks_is_in_doubt(starter: Path):
     bad = tuple(replace(e, high=2.0) for e in found.networks.estimates[0])
     networks = replace(found.networks, estimates=(found.networks.estimates[0], *[bad] * 4))
     doubts = tolerance_evidence(checked, tolerance, today, other, "d", networks).doubts
+    stuck = replace(networks, point=replace(networks.point, converged=False))
+    assert tolerance_evidence(checked, tolerance, today, other, "d", networks).converged
+    assert not tolerance_evidence(checked, tolerance, today, other, "d", stuck).converged
     assert any("of 5 networks that fit the totals, 80% were asked for" in d.reason for d in doubts)
 
 
@@ -237,6 +240,16 @@ def test_a_brake_is_studied_and_drawn(zhejiang):
     used = [p.estimates[0].value for p in late.curve]
     assert used == sorted(used), "a later decision never lowers the tail"
     assert next(p.setting[0] for p in late.curve) == 0.0
+    assert trivial.confirmed
+    assert late.confirmed is None, "there is nothing to confirm"
+
+
+def test_no_gate_of_the_bracket_passes_where_the_other_valuation_breaks_a_tolerance(zhejiang):
+    """Brakes and searches too: at today's limits linear DebtRank breaks what clearing holds."""
+    by_gate = {f.gate: f for f in zhejiang.verdict.findings}
+    for gate in ("local-banks", "added-risk", "controllable", "in-time"):
+        assert by_gate[gate].kind == "inconclusive", gate
+        assert "linear DebtRank" in by_gate[gate].why
 
 
 def test_tails_are_shared_out_and_add_up(zhejiang):

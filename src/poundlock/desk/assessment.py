@@ -40,9 +40,9 @@ class World:
 
 @dataclass(frozen=True)
 class Search:
-    """The search over one or more controls, and what it started from. today: their settings. curve: of one control, points over its whole range, from tight to loose. wished: credit if nothing were capped,
-    money. taken: by control, the money that the setting found takes. confirmed: all scenarios were simulated there, and it holds.
-    looked_at: scenarios simulated in all."""
+    """The search over one or more controls, and what it started from. today: their settings. curve: of one control, points over its
+    whole range, from tight to loose. wished: credit if nothing were capped, money. taken: by control, the money that the setting found
+    takes. confirmed: whether it holds with all scenarios simulated there; None where no setting was found. looked_at: scenarios simulated in all."""
 
     controls: tuple[Control, ...]
     today: tuple[float, ...]
@@ -50,7 +50,7 @@ class Search:
     curve: tuple[Point, ...] = field(repr=False)
     wished: float
     taken: dict[str, float]
-    confirmed: bool
+    confirmed: bool | None
     looked_at: int
 
     @property
@@ -67,13 +67,14 @@ class Search:
 @dataclass(frozen=True)
 class BrakeStudy:
     """How late a control may be decided on. value: what it is set to. result: search over the delay in days; `setting` is the longest at
-    which every tolerance holds, `today` the plan's own. curve: points by delay, from none to a year."""
+    which every tolerance holds, `today` the plan's own. curve: points by delay, from none to a year. confirmed: as in Search."""
 
     brake: Brake
     control: Control
     value: float
     result: ControlSearch
     curve: tuple[Point, ...] = field(repr=False)
+    confirmed: bool | None
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,8 @@ class NetworkStudy:
 
 @dataclass(frozen=True)
 class TailStudy:
-    """Who bears a limited tail of today's system under one valuation, and what would lower it. sensitivity: None where derivatives are not defined, then
-    `missing` says why. by_control: how fast the tail grows as a control on a measure is loosened, per unit of its setting."""
+    """Who bears a limited tail of today's system under one valuation, and what would lower it. sensitivity: None where derivatives are
+    not defined, then `missing` says why. by_control: how fast the tail grows as a control on a measure is loosened, per unit of its setting."""
 
     tolerance: ExpectedShortfall
     valuation: str

@@ -6,7 +6,7 @@ from poundlock.desk.assessment import BrakeStudy, NetworkStudy, Search, World
 from poundlock.desk.check import CheckedPlan
 from poundlock.desk.worlds import VALUATION_WORDS
 from poundlock.evidence import Doubt, Evidence
-from poundlock.risk import Estimate
+from poundlock.risk import ControlSearch, Estimate
 from poundlock.risk.controllability import standing
 from poundlock.rollout.plan import Tolerance
 
@@ -47,7 +47,9 @@ def tolerance_evidence(
         inputs=digest,
         seed=plan.scenarios.seed,
         draws=estimate.draws,
-        converged=world.converged and (other.converged or not plan.scenarios.bracket),
+        converged=world.converged
+        and (other.converged or not plan.scenarios.bracket)
+        and (networks is None or networks.point.converged),
         doubts=doubts,
     )
 
@@ -88,17 +90,16 @@ def search_evidence(checked: CheckedPlan, search: Search, today: World, other: W
         seed=plan.scenarios.seed,
         draws=plan.scenarios.count,
         converged=result.converged,
-        doubts=_search_doubts(checked, search, today, other),
+        doubts=_search_doubts(checked, search.result, search.confirmed, today, other),
         missing="" if result.setting is not None else "no permitted setting holds every tolerance",
     )
 
 
-def brake_evidence(checked: CheckedPlan, study: BrakeStudy, digest: str) -> Evidence:
-    """The longest delay at which every tolerance holds, in days; as its interval, the shortest tried that fails."""
+def brake_evidence(checked: CheckedPlan, study: BrakeStudy, today: World, other: World, digest: str) -> Evidence:
+    """The longest delay at which every tolerance holds, in days; as its interval, the shortest tried that fails. In doubt as a search is."""
     plan, result = checked.plan, study.result
     value, later = (result.setting[0] if result.setting else None), result.next_looser[0]
     bracketed = value is not None and later is not None
-    doubts = () if result.monotone else (Doubt("a longer delay lowered a loss", "a search over every delay"),)
     return Evidence(
         metric=study.brake.id,
         value=value,
@@ -111,19 +112,21 @@ def brake_evidence(checked: CheckedPlan, study: BrakeStudy, digest: str) -> Evid
         seed=plan.scenarios.seed,
         draws=plan.scenarios.count,
         converged=result.converged,
-        doubts=doubts,
+        doubts=_search_doubts(checked, result, study.confirmed, today, other),
         missing="" if value is not None else "no delay at all holds every tolerance",
     )
 
 
-def _search_doubts(checked: CheckedPlan, search: Search, today: World, other: World) -> tuple[Doubt, ...]:
+def _search_doubts(
+    checked: CheckedPlan, result: ControlSearch, confirmed: bool | None, today: World, other: World
+) -> tuple[Doubt, ...]:
     """A search that is not monotone, or whose answer fails with all scenarios; and, where the plan asks for a bracket, tolerances that
     the other valuation breaks."""
     doubts = []
-    if not search.result.monotone:
+    if not result.monotone:
         reason = "a looser setting lowered a loss, so the search may have missed a setting"
         doubts.append(Doubt(reason, "a search over every setting"))
-    if not search.confirmed:
+    if confirmed is False:
         reason = "the setting that was found does not hold when all scenarios are simulated there"
         doubts.append(Doubt(reason, "a search over every setting, with all scenarios"))
     changed = [t.id for t in checked.plan.tolerances if _contradicts(t, today.estimates[t.id], other.estimates[t.id])]

@@ -99,7 +99,7 @@ def _verdict(
         if isinstance(gate, BrakeGate):
             study = by_brake[gate.brake]
             at_delay = study.result.today
-            evidence = brake_evidence(checked, study, digest)
+            evidence = brake_evidence(checked, study, today, other, digest)
             holds, broken = at_delay.holds, "broken" in at_delay.standings
             return judge_brake(gate, evidence, study.brake.delay, holds=holds, broken=broken)
         if isinstance(gate, EffectGate):

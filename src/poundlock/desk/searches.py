@@ -118,7 +118,7 @@ def _brake_study(
         evaluate, plan.tolerances, days, today=(brake.delay,), share=share, names=["days of delay"]
     )
     curve = [judged((delay,), evaluate((delay,)), plan.tolerances, share) for delay in DELAYS]
-    return BrakeStudy(brake, control, value, result, tuple(curve))
+    return BrakeStudy(brake, control, value, result, tuple(curve), _confirmed(trials, result, share))
 
 
 def _curve(
@@ -178,10 +178,10 @@ def _wished(ground: Ground, around: dict[str, Limits]) -> float:
     return total
 
 
-def _confirmed(trials: Trials, result: ControlSearch, share: float) -> bool:
-    """Whether the setting that was found holds in a simulation of all scenarios too."""
+def _confirmed(trials: Trials, result: ControlSearch, share: float) -> bool | None:
+    """Whether the setting that was found holds in a simulation of all scenarios too; None where none was found."""
     if result.setting is None:
-        return True
+        return None
     trials_in_full, _ = trials.in_full(result.setting)
     good = [
         all(standing(t, e) == "holds" for t, e in zip(trials.tolerances, one.estimates, strict=True))

@@ -193,6 +193,7 @@ def _brake(a: Assessment, b: BrakeStudy) -> dict[str, Any]:
         "holds": b.result.today.holds,
         "longest_delay_that_holds": None if b.result.setting is None else b.result.setting[0],
         "next_longer_that_fails": b.result.next_looser[0],
+        "confirmed_by_all_scenarios": b.confirmed,
         "monotone": b.result.monotone,
         "points": [_point(a, ("delay_days",), p) for p in b.curve],
     }
