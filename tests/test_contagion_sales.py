@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from poundlock.contagion import FireSales, Funding, propagate
-from poundlock.system import AssetClass, Layer, System, system_from_arrays
+from poundlock.system import AssetClass, Guarantee, Layer, System, system_from_arrays
 
 
 def holders(depth: float = 200.0, **options: object) -> System:
@@ -172,3 +173,20 @@ def test_who_calls_first_does_not_hang_on_the_numbering():
     np.testing.assert_array_equal(found[0].trade.rounds, found[1].trade.rounds)
     np.testing.assert_allclose(found[0].trade.price, found[1].trade.price, rtol=1e-12)
     np.testing.assert_allclose(found[0].equity[0], found[1].equity[0, ::-1], rtol=1e-12, atol=1e-12)
+
+
+def test_support_that_replaces_what_would_be_realised_at_a_cost_raises_the_value_of_claims():
+    """A failed institution's assets fall in price; support makes up for most of it, at no cost of default (alpha < beta). What
+    comes out is what the same fall makes of claims at face, not what was left of them in an earlier round."""
+    lent = np.zeros((3, 3))
+    lent[0, 1] = 30.0
+    s = system_from_arrays(lent, [10.0, 32.0, 100.0], [0.0, 0.0, 0.0], holdings=[[0.0], [30.0], [0.0]], depth=[300.0])
+    s = replace(s, guarantees=(Guarantee(2, 1, "shortfall", share=0.9),))
+    costs = {"valuation": "default-costs", "alpha": 0.5, "beta": 1.0}
+    losses = np.array([0.0, 12.0, 0.0])
+    found = propagate(s, losses, sales=FireSales("calls", failed_sell=True), **costs)
+    fall = found.loss_by_channel["prices"][0]
+    assert fall[1] > 1.0
+    at_once = propagate(s, losses + fall, **costs)
+    np.testing.assert_allclose(found.equity, at_once.equity, rtol=1e-12)
+    assert found.equity[0, 0] > propagate(s, losses, **costs).equity[0, 0] + 0.5, "the creditor gains"

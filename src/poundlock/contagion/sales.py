@@ -2,7 +2,7 @@
 
 Order within a round, as it is written on every result: credit losses, margin and funding calls, sales, prices. Money raised
 in sales is set aside for creditors: it lowers the leverage at once and is shared when claims are settled, so that nobody gets
-out ahead of the others. Everything moves one way (prices fall, calls and sales grow), so the rounds end. Blocks are whole
+out ahead of the others. Prices only fall, calls and sales only grow, so the rounds end. Blocks are whole
 Lanes.
 """
 
@@ -13,9 +13,10 @@ from __future__ import annotations
 import numpy as np
 
 from poundlock.contagion.compiled import inlined, inner
-from poundlock.contagion.flat import ALIVE, BEFORE, MOVED, OPEN
+from poundlock.contagion.flat import ALIVE, BEFORE, MOVED, ON_CLAIMS, ON_SHORTFALL, OPEN
 from poundlock.contagion.kernels import find_equity, settle, visit_all
 from poundlock.contagion.lanes import any_above, below, gather, least, load, most, store
+from poundlock.contagion.valuation import DEFAULT_COSTS
 
 ALL_OF_IT = 1e300  # more money than anybody has; a call that moves a lane into another round
 
@@ -123,9 +124,34 @@ def _mark(markets, block, trading):
 
 
 @inner
+def _may_rise(network, promises):
+    """Whether claims may be worth more after a fall of prices: support replaces assets that would have been realised at a cost
+    by money that is not (alpha < beta). The greatest values are then not to be found from those of the round before."""
+    costs, supported = False, False
+    for g in range(len(network.code)):
+        costs |= network.code[g] == DEFAULT_COSTS and network.first[g] < network.second[g]
+    for c in range(len(promises.kind)):
+        supported |= promises.kind[c] == ON_SHORTFALL
+    return costs and supported
+
+
+@inner
+def _from_face(promises, block):
+    """Claims at face and nothing called, in the open lanes."""
+    for lane in range(block.marks.shape[1]):
+        if block.marks[OPEN, lane] == 1.0:
+            for q in range(len(block.lost)):
+                block.lost[q, lane] = 0.0
+            for c in range(len(promises.kind)):
+                if promises.kind[c] in (ON_CLAIMS, ON_SHORTFALL):
+                    block.due[c, lane] = 0.0
+
+
+@inner
 def rounds(network, promises, markets, block, trading, initial, settings):
     """Settle claims; then, as long as prices move or calls are made, another round of calls, sales, prices and claims."""
     settle(network, promises, block, settings)
+    afresh = _may_rise(network, promises)
     for _ in range(markets.max_rounds):
         for lane in range(trading.pace.shape[1]):
             trading.pace[MOVED, lane] = 0.0
@@ -142,6 +168,8 @@ def rounds(network, promises, markets, block, trading, initial, settings):
                 block.marks[BEFORE, lane] = 0.0
                 trading.pace[ALIVE, lane] = 1.0 if trading.pace[MOVED, lane] > markets.price_tolerance else 0.0
                 going |= trading.pace[ALIVE, lane] == 1.0
+        if afresh:
+            _from_face(promises, block)
         visit_all(block.todo)
         settle(network, promises, block, settings)
         if not going:
