@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,9 @@ from poundlock.starter import write_starter
 
 settings.register_profile("same", derandomize=True, database=None)
 settings.register_profile("fresh")
-settings.load_profile(os.environ.get("POUNDLOCK_CASES", "same"))  # fresh: cases that nobody has seen, to look for faults
+settings.load_profile(
+    os.environ.get("POUNDLOCK_CASES", "same")
+)  # fresh: cases that nobody has seen, to look for faults
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
@@ -81,3 +83,34 @@ def problems() -> Callable[[Path], tuple[Problem, ...]]:
         return caught.value.problems
 
     return found
+
+
+Mistake = tuple[str, str, str, str, int | str | None, str, str]
+"""File to edit, old text, new text, file of the Problem, its line or a text in that line, what is found, the cure."""
+
+
+def told_once(mistake: Mistake, folder: Path, problems: Callable[[Path], tuple[Problem, ...]], company: bool) -> None:
+    """Make one mistake; it is told with its place and cure, and alone unless it is known to make a second one."""
+    file, old, new, where, at, found, cure = mistake
+    edit(folder / file, old, new)
+    text = (folder / where).read_text(encoding="utf-8")
+    line = text.count("\n", 0, text.index(at)) + 1 if isinstance(at, str) else at
+    said = problems(folder)
+    hits = [p for p in said if found in p.found]
+    assert hits, [str(p) for p in said]
+    assert Path(hits[0].file).name == where
+    assert hits[0].line == line, str(hits[0])
+    assert cure in hits[0].cure, str(hits[0])
+    assert hits[0].expected
+    assert len(said) == 1 or company, [str(p) for p in said]
+
+
+def all_told(mistakes: Iterable[Mistake], folder: Path, problems: Callable[[Path], tuple[Problem, ...]]) -> None:
+    """Make several mistakes; each is told, and nothing else."""
+    mistakes = list(mistakes)
+    for file, old, new, *_ in mistakes:
+        edit(folder / file, old, new)
+    said = problems(folder)
+    for mistake in mistakes:
+        assert any(mistake[5] in p.found for p in said), (mistake, [str(p) for p in said])
+    assert len(said) == len(mistakes), [str(p) for p in said]

@@ -208,3 +208,5 @@ def test_networks_that_cannot_be_had_are_a_problem_not_a_traceback(tmp_path):
     assert done.returncode == 2
     assert "Traceback" not in done.stderr + done.stdout
     assert "networks of layer" in done.stderr + done.stdout
+    line = plan.read_text(encoding="utf-8")[: plan.read_text(encoding="utf-8").index("networks:")].count("\n") + 1
+    assert f"plan.yaml:{line}" in done.stderr + done.stdout

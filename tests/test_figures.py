@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from markupsafe import escape
 
+from poundlock.desk.system_file import Behaviour, Sales, Withdrawals
 from poundlock.figure import VARIABLES, styled, svg
 from poundlock.figures import report_html, write_report
 from poundlock.figures.control_charts import frontier_figure
@@ -101,6 +102,20 @@ def test_words_of_a_plan_cannot_become_markup(starter_run):
     assert html.count("</style>") == 1
     assert "<script" not in html
     assert "<img" not in html
+
+
+def test_the_report_says_whether_runs_and_sales_are_counted(html: str, starter_run):
+    assert "runs and forced sales are in neither." in html
+    for behaviour, words in (
+        (Behaviour(funding=Withdrawals()), "runs, as the plan states them, are in both, forced sales in neither."),
+        (Behaviour(sales=Sales(rule="target")), "forced sales, as the plan states them, are in both, runs in neither."),
+        (
+            Behaviour(funding=Withdrawals(), sales=Sales()),
+            "runs and forced sales, as the plan states them, are in both.",
+        ),
+    ):
+        plan = starter_run.plan.model_copy(update={"contagion": behaviour})
+        assert words in report_html(replace(starter_run, plan=plan))
 
 
 def test_the_same_assessment_gives_the_same_bytes(html: str, starter_run):

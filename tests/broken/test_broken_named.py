@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import edit
+from conftest import all_told, edit, told_once
 from poundlock import check
 
 PLAN, NAMED, BANKS = "plan.yaml", "named.csv", "institutions.csv"
@@ -70,31 +70,16 @@ def test_the_table_is_sound_before_it_is_broken(folder: Path):
 
 @pytest.mark.parametrize("name", ONE_MISTAKE)
 def test_one_mistake_is_told_once_with_its_place_and_cure(name: str, folder: Path, problems):
-    file, old, new, where, at, found, cure = ONE_MISTAKE[name]
-    edit(folder / file, old, new)
-    text = (folder / where).read_text(encoding="utf-8")
-    line = text.count("\n", 0, text.index(at)) + 1 if isinstance(at, str) else at
-    said = problems(folder)
-    hits = [p for p in said if found in p.found]
-    assert hits, [str(p) for p in said]
-    assert Path(hits[0].file).name == where
-    assert hits[0].line == line, str(hits[0])
-    assert cure in hits[0].cure, str(hits[0])
-    assert hits[0].expected
-    assert len(said) == 1 or name in KNOWN_COMPANY, [str(p) for p in said]
+    told_once(ONE_MISTAKE[name], folder, problems, name in KNOWN_COMPANY)
 
 
 def test_mistakes_in_named_scenarios_and_elsewhere_come_in_one_go(folder: Path, problems):
     wrong = ("unknown institution", "negative share", "loss twice over", "source of no table")
-    for name in wrong:
-        file, old, new, *_ = ONE_MISTAKE[name]
-        edit(folder / file, old, new)
-    edit(folder / PLAN, "legal_basis: JL-02", "legal_basis: XX-99")
-    edit(folder / BANKS, ",54000", ",nan")
-    said = problems(folder)
-    for found in (*(ONE_MISTAKE[name][5] for name in wrong), "unknown rule 'XX-99'", "loans = 'nan'"):
-        assert any(found in p.found for p in said), (found, [str(p) for p in said])
-    assert len(said) == len(wrong) + 2, [str(p) for p in said]
+    elsewhere = (
+        (PLAN, "legal_basis: JL-02", "legal_basis: XX-99", PLAN, None, "unknown rule 'XX-99'", ""),
+        (BANKS, ",54000", ",nan", BANKS, None, "loans = 'nan'", ""),
+    )
+    all_told([*(ONE_MISTAKE[name] for name in wrong), *elsewhere], folder, problems)
 
 
 def test_a_table_without_a_column_of_losses_says_so_once_a_row(folder: Path, problems):

@@ -6,11 +6,11 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from poundlock.desk.consistency import (
+from poundlock.desk.consistency import plan_against_itself, plan_against_panel
+from poundlock.desk.fit import (
+    behaviour_against_system,
     named_against_system,
     networks_against_system,
-    plan_against_itself,
-    plan_against_panel,
     plan_against_system,
 )
 from poundlock.desk.plan_file import PlanFile
@@ -26,7 +26,7 @@ from poundlock.system.tables import ReadSystem, read_system
 @dataclass(frozen=True)
 class CheckedPlan:
     """A plan with its tables read and found consistent. loans: by measure id. named: losses that are stated. inputs: by
-    their names relative to the plan."""
+    their names relative to the plan. networks_at: where the plan asks for networks."""
 
     plan: PlanFile
     read: ReadSystem
@@ -34,6 +34,7 @@ class CheckedPlan:
     named: Scenarios | None = field(repr=False)
     panel: Panel | None = field(repr=False)
     inputs: tuple[InputFile, ...] = field(repr=False)
+    networks_at: Place = field(repr=False)
 
 
 def check(path: str | Path) -> CheckedPlan:
@@ -51,6 +52,7 @@ def check(path: str | Path) -> CheckedPlan:
     if read is not None:
         problems.extend(plan_against_system(document, read.system, read.sound))
         problems.extend(networks_against_system(document, read))
+        problems.extend(behaviour_against_system(document, read.system) if read.sound else ())
     if read is not None and read.whole:
         loans = _loans(folder, document, read, problems)
         named = _named(folder, document, read, problems)
@@ -69,7 +71,7 @@ def check(path: str | Path) -> CheckedPlan:
         *(panel.inputs if panel else ()),
     )
     inputs = tuple(InputFile(Path(os.path.relpath(f.name, folder)).as_posix(), f.digest) for f in files)
-    return CheckedPlan(document.value, read, loans, named, panel, inputs)
+    return CheckedPlan(document.value, read, loans, named, panel, inputs, _where(document, "networks")("method"))
 
 
 def _loans(

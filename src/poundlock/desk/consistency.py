@@ -8,25 +8,18 @@ from typing import Any
 import numpy as np
 
 from poundlock.desk.plan_file import PlanFile
-from poundlock.desk.shocks import Scenarios
 from poundlock.pilots import Panel, Pilot
 from poundlock.problems import Problem
 from poundlock.reading import Document
 from poundlock.risk.controls import LIMITS, ON_MEASURES, ContributionFloor
-from poundlock.risk.scenarios import ScenarioModel, clashing_pair, correlation_of, factors_of
-from poundlock.risk.statistics import draws_needed
 from poundlock.rollout.plan import (
     BrakeGate,
     ControlGate,
     EffectGate,
-    ExpectedShortfall,
     InequalityGate,
     ToleranceGate,
 )
 from poundlock.rules import rules
-from poundlock.system import System, equity
-from poundlock.system.reconstruct import BY_BLOCK
-from poundlock.system.tables import ReadSystem
 
 Problems = Iterator[Problem]
 LISTS = ("measures", "tolerances", "controls", "brakes", "gates", "stages")
@@ -44,101 +37,7 @@ def plan_against_itself(document: Document[PlanFile]) -> Problems:
     yield from _brakes(document)
     for number, _ in [entry for entry in document.entries("measures") if entry[1].kind == "joint-lending"][1:]:
         found, expected = "a second measure of kind joint-lending", "one, since caps hold for all joint loans of a bank"
-        yield _at(document, "measures", number)(found, expected, "put all joint loans into one table")
-
-
-def plan_against_system(document: Document[PlanFile], system: System, sound: bool) -> Problems:
-    """Kinds, regions and scopes that the system's tables do not have; draws too few for a tolerance.
-
-    sound: whether the system's amounts can be relied on, or only its names.
-    """
-    kinds = set(system.kinds)
-    model = document.sections.get("scenarios")
-    if model is not None:
-        for kind in sorted(kinds - set(model.volatility)):
-            found, cure = f"no volatility for kind '{kind}'", f"add '{kind}:' with a yearly volatility"
-            yield _at(document, "scenarios", "volatility")(found, "one for every kind of the institutions table", cure)
-        for kind in sorted(set(model.volatility) - kinds):
-            at = _at(document, "scenarios", "volatility", kind)
-            yield at(
-                f"volatility of kind '{kind}', which no institution has",
-                ", ".join(sorted(kinds)),
-                "correct the kind or remove it",
-            )
-    if (model := document.sections.get("scenarios")) is not None:
-        yield from _events(document, model, system)
-        yield from _correlations(document, model, system)
-    for number, tolerance in document.entries("tolerances"):
-        yield from _scope(document, number, tolerance, system, sound)
-        yield from _draws(document, number, tolerance)
-    for number, measure in document.entries("measures"):
-        at = _at(document, "measures", number, "local_kinds")
-        for name in sorted(set(measure.local_kinds) - kinds):
-            yield at(f"kind '{name}', which no institution has", ", ".join(sorted(kinds)), "correct the kind")
-        if not measure.local_kinds and any(s and s.home_region_only for s in (measure.today, measure.before)):
-            yield at("home_region_only without local_kinds", "the kinds that count as local banks", "add local_kinds")
-    regions = set(system.regions) | {pool.region for pool in system.asset_classes}
-    for number, stage in document.entries("stages"):
-        for region in sorted(set(stage.regions) - regions):
-            found = f"region '{region}', where the system has neither institution nor pool"
-            yield _at(document, "stages", number, "regions")(
-                found, "a region of the system's tables", "correct the code"
-            )
-
-
-def named_against_system(document: Document[PlanFile], system: System, named: Scenarios) -> Problems:
-    """Outages and runs that the system and the plan's contagion cannot follow."""
-    at, contagion = _at(document, "scenarios", "named"), document.sections.get("contagion")
-    if named.outages is not None and system.dependences is None:
-        found, expected = "named scenarios with outages, where nobody depends on a provider", "a table of dependences"
-        yield at(found, expected, "add system.dependences, or take out outage_days")
-    if named.runs is not None and system.runnable is None:
-        found, expected = (
-            "named scenarios with runs, where no balance is runnable",
-            "a column runnable of the institutions",
-        )
-        yield at(found, expected, "add the column, or take out run")
-    elif named.runs is not None and contagion is not None and contagion.funding is None:
-        found, expected = "named scenarios with runs in a plan without contagion.funding", "how funding is withdrawn"
-        yield at(found, expected, "add contagion.funding, or take out run")
-
-
-def _events(document: Document[PlanFile], model: ScenarioModel, system: System) -> Problems:
-    """Outages and runs of kinds that nobody has, or that can do nothing in this system."""
-    kinds = set(system.kinds)
-    for section in ("outages", "runs"):
-        for number, events in enumerate(getattr(model, section)):
-            for name in sorted(set(events.kinds) - kinds):
-                at = _at(document, "scenarios", section, number, "kinds")
-                yield at(f"kind '{name}', which no institution has", ", ".join(sorted(kinds)), "correct the kind")
-    if model.outages and system.dependences is None:
-        at = _at(document, "scenarios", "outages")
-        yield at("outages, but nobody depends on a provider", "a dependences table", "add it, or remove the outages")
-    behaviour = document.sections.get("contagion")
-    if model.runs and (system.runnable is None or behaviour is None or behaviour.funding is None):
-        found, expected = "runs without runnable balances or without contagion.funding", "both"
-        yield _at(document, "scenarios", "runs")(found, expected, "add them, or remove the runs")
-
-
-def _correlations(document: Document[PlanFile], model: ScenarioModel, system: System) -> Problems:
-    """Factors that there are not, and correlations that no factors can have."""
-    names, known = factors_of(system, model), True
-    for number, one in enumerate(model.correlations):
-        for name in sorted(set(one.between) - set(names)):
-            known = False
-            at = _at(document, "scenarios", "correlations", number, "between")
-            yield at(f"factor '{name}', which moves nobody", ", ".join(names[:12]), "correct the name")
-    if not model.correlations or not known:
-        return
-    matrix = correlation_of(names, model)
-    smallest = float(np.linalg.eigvalsh(matrix)[0])
-    if smallest < -1e-10:
-        i, j = clashing_pair(matrix)
-        found = (
-            f"correlations that no factors can have together, above all {matrix[i, j]:g} of {names[i]} and {names[j]}"
-        )
-        expected = f"a positive semi-definite matrix (its smallest eigenvalue is {smallest:.3g})"
-        yield _at(document, "scenarios", "correlations")(found, expected, "bring that correlation nearer to the others")
+        yield at_place(document, "measures", number)(found, expected, "put all joint loans into one table")
 
 
 def plan_against_panel(document: Document[PlanFile], pilot: Pilot, panel: Panel) -> Problems:
@@ -148,14 +47,14 @@ def plan_against_panel(document: Document[PlanFile], pilot: Pilot, panel: Panel)
         for key in ("since", "until"):
             if getattr(outcome, key) not in panel.periods:
                 found = f"{key} {getattr(outcome, key)} of outcome '{outcome.id}', outside the panel, {runs}"
-                yield _at(document, "pilot", "outcomes", number, key)(
+                yield at_place(document, "pilot", "outcomes", number, key)(
                     found, "a period of the panel", "correct the window"
                 )
         for key, year in (("start", pilot.start), ("in_time_placebo", outcome.in_time_placebo)):
             if year is not None and panel.periods[0] < year <= panel.periods[-1] and year not in panel.periods:
                 place = ("pilot", "start") if key == "start" else ("pilot", "outcomes", number, key)
                 found = f"{key} {year}, a period for which the panel has no row"
-                yield _at(document, *place)(found, "a period of the panel", "add the period or move the date")
+                yield at_place(document, *place)(found, "a period of the panel", "add the period or move the date")
     for number, gate in document.entries("gates"):
         if isinstance(gate, InequalityGate) and pilot.income is not None and pilot.population is not None:
             for key in ("from_year", "to_year"):
@@ -163,12 +62,12 @@ def plan_against_panel(document: Document[PlanFile], pilot: Pilot, panel: Panel)
                 known = year in panel.periods
                 if not known or not np.isfinite(panel.values[pilot.income][:, panel.periods.index(year)]).any():
                     found = f"year {year}, for which the panel has no income"
-                    yield _at(document, "gates", number, key)(
+                    yield at_place(document, "gates", number, key)(
                         found, "a year with income in the panel", "correct the year"
                     )
 
 
-def _at(document: Document[PlanFile], *location: str | int) -> Any:
+def at_place(document: Document[PlanFile], *location: str | int) -> Any:
     """A maker of Problems at this place of the plan."""
 
     def problem(found: str, expected: str, cure: str) -> Problem:
@@ -189,7 +88,7 @@ def _ids_used_twice(document: Document[PlanFile]) -> Problems:
         for name, location in found:
             if name in seen:
                 said = f"{section} id '{name}' a second time"
-                yield _at(document, *location)(said, "each id once", "rename one of the two")
+                yield at_place(document, *location)(said, "each id once", "rename one of the two")
             seen.add(name)
 
 
@@ -200,7 +99,7 @@ def _dangling_ids(document: Document[PlanFile]) -> Problems:
     for location, name, target in _pointers(document):
         if name not in ids[target]:
             known = ", ".join(sorted(ids[target])) or f"no {target} in this plan"
-            yield _at(document, *location)(
+            yield at_place(document, *location)(
                 f"'{name}', which is not among the {target}", known, "correct the id or declare it"
             )
     for number, gate in document.entries("gates"):
@@ -208,7 +107,7 @@ def _dangling_ids(document: Document[PlanFile]) -> Problems:
         if isinstance(gate, InequalityGate) and "pilot" in document.sections and not named:
             found = "an inequality gate without pilot.income and pilot.population"
             expected = "both columns, and the panel that holds them"
-            yield _at(document, "gates", number)(found, expected, "name them in the pilot section")
+            yield at_place(document, "gates", number)(found, expected, "name them in the pilot section")
 
 
 def _pointers(document: Document[PlanFile]) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
@@ -244,7 +143,7 @@ def _unknown_rules(document: Document[PlanFile]) -> Problems:
     known = f"one of {', '.join(sorted(rules())[:6])}, ..."
     for location, rule in cited:
         if rule not in rules():
-            yield _at(document, *location)(f"unknown rule '{rule}'", known, "cite a rule of the package's rules")
+            yield at_place(document, *location)(f"unknown rule '{rule}'", known, "cite a rule of the package's rules")
 
 
 def _unexplained_absence(document: Document[PlanFile]) -> Problems:
@@ -255,9 +154,9 @@ def _unexplained_absence(document: Document[PlanFile]) -> Problems:
         reason, present = getattr(left_out, section), bool(document.sections[section]) or not document.whole(section)
         if not present and reason is None:
             expected = f"{section}, or the reason under left_out.{section}"
-            yield _at(document)(f"a plan without {section}", expected, f"add {section}, or say why there is none")
+            yield at_place(document)(f"a plan without {section}", expected, f"add {section}, or say why there is none")
         if present and reason is not None:
-            yield _at(document, "left_out", section)(
+            yield at_place(document, "left_out", section)(
                 f"left_out.{section} beside {section}", "one of the two", "remove the reason or the section"
             )
 
@@ -274,25 +173,7 @@ def _settings_outside_range(document: Document[PlanFile]) -> Problems:
         if value is not None and not low <= value <= high:
             found = f"{name} {value:g}, which is {value:.0%}, outside the range of control '{control.id}'"
             expected = f"a fraction within {control.tightest:g} to {control.loosest:g}"
-            yield _at(document, "measures", number, "today", name)(found, expected, f"correct {name} or the range")
-
-
-def networks_against_system(document: Document[PlanFile], read: ReadSystem) -> Problems:
-    """An ensemble needs layers given by totals, a density, and where totals by region are known a method that meets them."""
-    asked = document.sections.get("networks")
-    if asked is None or asked.method == "maximum-entropy":
-        return
-    at = _at(document, "networks", "method")
-    if not read.totals:
-        yield at(f"networks by {asked.method} without a layer given by totals", "a totals table", "remove the section")
-    for layer, facts in read.totals.items():
-        if asked.method not in BY_BLOCK and np.isfinite(facts.blocks).any():
-            found = f"networks by {asked.method} for layer '{layer}', of which totals by region are known"
-            yield at(
-                found, "totals by institution alone", f"use {' or '.join(BY_BLOCK)}, or leave out the totals by region"
-            )
-    if asked.method in ("gibbs", "fitness") and asked.density is None:
-        yield at(f"networks by {asked.method} without a density", "a share within (0, 1]", "give networks.density")
+            yield at_place(document, "measures", number, "today", name)(found, expected, f"correct {name} or the range")
 
 
 def _brakes(document: Document[PlanFile]) -> Problems:
@@ -305,11 +186,11 @@ def _brakes(document: Document[PlanFile]) -> Problems:
         if not isinstance(control, ON_MEASURES) or isinstance(control, ContributionFloor):
             found = f"a brake by control '{control.id}', a {control.kind}"
             expected = "a control that caps or suspends a measure"
-            yield _at(document, "brakes", number, "control")(found, expected, "name another control")
+            yield at_place(document, "brakes", number, "control")(found, expected, "name another control")
         elif brake.to is not None and not control.tightest <= brake.to <= control.loosest:
             found = f"to {brake.to:g}, outside the range of control '{control.id}'"
             expected = f"{control.tightest:g} to {control.loosest:g}"
-            yield _at(document, "brakes", number, "to")(found, expected, "correct the setting")
+            yield at_place(document, "brakes", number, "to")(found, expected, "correct the setting")
 
 
 def _sources(document: Document[PlanFile]) -> Problems:
@@ -325,7 +206,7 @@ def _sources(document: Document[PlanFile]) -> Problems:
     sections = ("system", "pilot", "scenarios")
     readable = all(section in document.sections for section in sections) and document.whole("measures")
     for name in sorted(set(document.sections.get("sources") or ()) - files) if readable else ():
-        yield _at(document, "sources", name)(
+        yield at_place(document, "sources", name)(
             f"source of '{name}'", "a table that this plan names", "correct the file name"
         )
 
@@ -338,40 +219,8 @@ def _windows(document: Document[PlanFile]) -> Problems:
     for number, o in enumerate(pilot.outcomes):
         if not o.since < pilot.start <= o.until:
             found = f"start {pilot.start} outside the window {o.since} to {o.until} of outcome '{o.id}'"
-            yield _at(document, "pilot", "start")(found, "since < start <= until", "move the start or the window")
+            yield at_place(document, "pilot", "start")(found, "since < start <= until", "move the start or the window")
         elif o.in_time_placebo is not None and not o.since < o.in_time_placebo < pilot.start:
             found = f"in_time_placebo {o.in_time_placebo} of outcome '{o.id}'"
-            at = _at(document, "pilot", "outcomes", number, "in_time_placebo")
+            at = at_place(document, "pilot", "outcomes", number, "in_time_placebo")
             yield at(found, f"a period between {o.since} and {pilot.start}", "move it")
-
-
-def _scope(document: Document[PlanFile], number: int, tolerance: Any, system: System, sound: bool) -> Problems:
-    at, scope = _at(document, "tolerances", number, "scope"), tolerance.scope
-    unknown = [("kind", name, set(system.kinds)) for name in sorted(set(scope.kinds) - set(system.kinds))]
-    unknown += [("region", name, set(system.regions)) for name in sorted(set(scope.regions) - set(system.regions))]
-    for what, name, known in unknown:
-        yield at(f"scope {what} '{name}', which no institution has", ", ".join(sorted(known)[:8]), "correct the scope")
-    members = system.members(scope.kinds, scope.regions)
-    if not unknown and not members.any():
-        yield at("a scope that holds no institution", "at least one", "widen the scope")
-    elif not unknown and sound and equity(system)[members].clip(min=0.0).sum() <= 0.0:
-        yield at("a scope without any equity to lose", "institutions with equity", "widen the scope")
-    needed = getattr(tolerance, "failures_at_least", 1)
-    if not unknown and 0 < members.sum() < needed:
-        at = _at(document, "tolerances", number, "failures_at_least")
-        yield at(
-            f"{needed} failures among {members.sum()} institutions",
-            f"at most {members.sum()}",
-            "lower it or widen the scope",
-        )
-
-
-def _draws(document: Document[PlanFile], number: int, tolerance: Any) -> Problems:
-    model = document.sections.get("scenarios")
-    if isinstance(tolerance, ExpectedShortfall) and model is not None and model.count < draws_needed(tolerance.level):
-        found = f"{model.count:,} scenarios for level {tolerance.level:g}"
-        expected = f"at least {draws_needed(tolerance.level):,}, so that the tail holds 50"
-        yield _at(document, "scenarios", "count")(found, expected, "raise scenarios.count or lower the level")
-    if tolerance.added_by_measures and document.whole("measures") and not document.sections["measures"]:
-        at = _at(document, "tolerances", number, "added_by_measures")
-        yield at("added_by_measures in a plan without measures", "a measure", "remove the key or add a measure")

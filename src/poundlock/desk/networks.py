@@ -39,7 +39,7 @@ def networks_of(checked: CheckedPlan) -> tuple[tuple[System, ...], dict[str, Ens
         if reason:
             said = f"networks of layer '{layer}' by {asked.method}: {reason}"
             cure = "another method, density or fewer networks; or totals that fit"
-            raise ProblemsFound([Problem(checked.inputs[0].name, None, said, "networks that meet all totals", cure)])
+            raise ProblemsFound([Problem(*checked.networks_at, said, "networks that meet all totals", cure)])
     systems = [_with_layers(base, {name: made.amounts[k] for name, made in found.items()}) for k in range(count)]
     return (base, *systems), found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from poundlock.contagion import FireSales, Funding
 from poundlock.reading import Declared, schema_of, schema_text
@@ -29,6 +29,14 @@ class Sales(Declared):
     """Share of the fall in price during a round that the units sold in it bear."""
     max_rounds: Annotated[int, Field(ge=1)] = 1000
     """Bound on rounds."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Sales:
+        if self.buffer is not None and self.limit is not None and self.buffer > self.limit:
+            raise ValueError(
+                f"buffer {self.buffer:g} above limit {self.limit:g}; expected a buffer of at most the limit; cure exchange the two"
+            )
+        return self
 
 
 class Withdrawals(Declared):

@@ -103,6 +103,20 @@ def interval(evidence: Evidence) -> str:
     return f"{shown(evidence.low, evidence.unit)} to {shown(evidence.high, evidence.unit)} ({evidence.level:.0%})"
 
 
+def behaviour_words(a: Assessment) -> str:
+    """Whether runs and forced sales are in the numbers, in words."""
+    behaviour = a.plan.contagion
+    counted = [
+        word for word, there in (("runs", behaviour.funding), ("forced sales", behaviour.sales)) if there is not None
+    ]
+    left = [word for word in ("runs", "forced sales") if word not in counted]
+    if not counted:
+        return "runs and forced sales are in neither."
+    both = " and ".join(counted)
+    others = f", {left[0]} in neither" if left else ""
+    return f"{both}, as the plan states them, are in both{others}."
+
+
 def css_string(words: str) -> Markup:
     """Words as the inside of a CSS string: whatever is no plain letter, digit or space is escaped by its number."""
     safe = (c if c.isascii() and (c.isalnum() or c in " .,:;()-%") else f"\\{ord(c):06x}" for c in words)
@@ -135,6 +149,7 @@ def _content(a: Assessment) -> dict[str, Any]:
         "gates": [_gate(f) for f in a.verdict.findings],
         "worlds": _world_table(a),
         "spread": _spread(a),
+        "behaviour": behaviour_words(a),
         "lifted": _lifted_table(a),
         "searches": [(around_words(s), control_sentence(a, s)) for s in a.searches],
         "legal_bases": list(dict.fromkeys(rules()[c.legal_basis].cited() for s in a.searches for c in s.controls)),
