@@ -25,7 +25,8 @@ POOL = AssetClass("firms", "ZZ", "x", 0.03, 0.5, 0.15, 0.0)
 
 def control(kind, tightest, loosest, **more):
     return MAKE.validate_python(
-        {"kind": kind, "id": kind, "tightest": tightest, "loosest": loosest, "legal_basis": "r"} | more
+        {"kind": kind, "id": kind, "tightest": tightest, "loosest": loosest, "legal_basis": "r", "yearly_cost": 1.0}
+        | more
     )
 
 

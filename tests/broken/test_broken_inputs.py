@@ -75,6 +75,7 @@ ONE_MISTAKE = {
     'runs on no balances': (PLAN, 'recovery: 0.55', 'recovery: 0.55\n  runs: [{ kinds: [platform], chance: 0.1, share: 0.2 }]', PLAN, 'runs:', 'runs without runnable balances', 'remove the runs'),
     'sales without a market': (PLAN, 'tolerances:', 'contagion: { sales: { rule: target } }\n\ntolerances:', PLAN, 'contagion:', 'sales, but no asset class has a market depth', 'add the column depth'),
     'sales above no limit': (PLAN, 'tolerances:', 'contagion: { sales: { rule: threshold } }\n\ntolerances:', PLAN, 'contagion:', 'sales above a threshold, but no limit of leverage', 'give contagion.sales.limit'),
+    'control without its cost': (PLAN, '    yearly_cost: 0.03 #', '    #', PLAN, 'kind: partner-cap', "no key 'controls.0.yearly_cost'", "add 'yearly_cost:'"),
     'leverage buffer above its limit': (PLAN, 'tolerances:', 'contagion: { sales: { limit: 5, buffer: 6 } }\n\ntolerances:', PLAN, 'contagion:', 'buffer 6 above limit 5', 'exchange the two'),
     'funding that nobody withdraws': (PLAN, 'tolerances:', 'contagion: { funding: { withdrawn: 0.5 } }\n\ntolerances:', PLAN, 'contagion:', 'funding, but nothing can be withdrawn', 'remove contagion.funding'),
     'unquoted comma in a name': (BANKS, 'First Bank (made up)', 'First, Bank (made up)', BANKS, 2, '10 cells', 'commas'),

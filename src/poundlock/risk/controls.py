@@ -35,9 +35,9 @@ class _Control(Declared):
     """The search stops when the setting is known this closely."""
     legal_basis: Annotated[str, Field(min_length=1)]
     """Id of the rule that permits this control."""
-    yearly_cost: Annotated[float, Field(ge=0.0)] = 1.0
-    """Cost in a year of each unit of money that the control takes: credit not granted, capital or money held, lending cut. 1 counts
-    the money itself."""
+    yearly_cost: Annotated[float, Field(ge=0.0)]
+    """What each unit of money that the control takes (credit not granted, capital or money held, lending cut) costs in a year; the
+    margin forgone on a loan, the cost of equity. A judgement that the plan has to state; 1 would count the money itself."""
 
     RISING: ClassVar[bool] = False
     UNIT: ClassVar[str] = ""
