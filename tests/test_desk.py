@@ -273,6 +273,9 @@ def test_scenarios_grow_while_the_answer_is_undecided(starter: Path):
     found = run(starter / "plan.yaml")
     assert found.provenance.scenarios == 20_000, "still undecided at the bound"
     assert found.plan.scenarios.count == 20_000
+    levels = {e.level for e in found.worlds[0].estimates.values()}
+    assert levels == {1 - 0.05 / 3}, "three looks, each claims less"
+    assert {e.level for s in found.searches for e in s.result.today.estimates} == levels
     edit(starter / "plan.yaml", f"at_most: {value:.4f}", "at_most: 0.9")
     edit(starter / "plan.yaml", "at_most: 20000", "at_most: 5000")
     assert run(starter / "plan.yaml").provenance.scenarios == 5_000

@@ -8,6 +8,8 @@ from scipy.stats import norm
 
 from poundlock.risk.draws import REPLICATES
 from poundlock.risk.statistics import (
+    CONFIDENCE,
+    confidence_of,
     draws_needed,
     event_probability,
     expected_shortfall,
@@ -68,6 +70,19 @@ def test_no_failures_in_the_draws_is_not_certainty():
     assert none.high == pytest.approx(event_probability(np.zeros(1000, dtype=bool)).high)
     one = incremental_probability(np.arange(1000) < 1, np.zeros(1000, dtype=bool))
     assert one.high > none.high
+
+
+def test_looking_again_with_more_draws_is_wrong_as_seldom_as_looking_once():
+    """At the limit itself any decision is wrong; three looks at 1,000, 2,000 and 4,000 draws, the first that decides is believed."""
+    random, limit, times = np.random.default_rng(5), 0.1, 3_000
+    wrong = {CONFIDENCE: 0, confidence_of(3): 0}
+    for _ in range(times):
+        events = random.random(4_000) < limit
+        for confidence in wrong:
+            looks = [event_probability(events[:count], confidence) for count in (1_000, 2_000, 4_000)]
+            wrong[confidence] += any(not e.low <= limit <= e.high for e in looks)
+    assert wrong[confidence_of(3)] / times < 0.05 + 2 * np.sqrt(0.05 * 0.95 / times)
+    assert wrong[CONFIDENCE] / times > 0.08, "without it the error of three looks is far larger"
 
 
 @pytest.mark.parametrize("expected", [3, 10, 100])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import ceil, log2
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from poundlock.desk.searches import brake_studies, searches
 from poundlock.desk.tails import tail_studies
 from poundlock.desk.worlds import KEPT, Ground, Progress, ground_of, lifted_limits, worlds
 from poundlock.risk.controllability import standing
+from poundlock.risk.scenarios import ScenarioModel
+from poundlock.risk.statistics import confidence_of
 
 REST = "rest"  # kind of an institution that stands for all that is outside the tables; never ranked
 
@@ -38,12 +41,12 @@ class Measured:
 
 def measure(checked: CheckedPlan, progress: Progress, keep: Path | None = None) -> tuple[CheckedPlan, Measured]:
     """Simulate with the plan's number of scenarios; while a tolerance or a search is undecided, with twice as many, up to
-    scenarios.at_most. keep: folder for finished pieces, see `run`. Returns the plan with the number that was used, and what was found."""
-    networks = networks_of(checked)
+    scenarios.at_most; each look then claims less, so that all of them together are wrong as seldom as one. keep: folder for finished pieces, see `run`. Returns the plan with the number that was used, and what was found."""
+    networks, confidence = networks_of(checked), confidence_of(looks(checked.plan.scenarios))
     if keep:
         keep.mkdir(parents=True, exist_ok=True)
     while True:
-        ground = ground_of(checked, *networks, keep)
+        ground = ground_of(checked, *networks, keep, confidence)
         found_worlds, other = worlds(ground, progress)
         if (more := _more(checked)) is not None and _straddles(checked, found_worlds[0]):
             checked = _grown(more, keep)
@@ -83,6 +86,11 @@ def _measured(ground: Ground, found_worlds: tuple[World, ...], other: World, pro
         named=named_studies(ground, (found_worlds[0], other)),
         importance=importance(system, recovery=recovery, counted=ranked),
     )
+
+
+def looks(scenarios: ScenarioModel) -> int:
+    """How often an answer may be looked at while the number of scenarios doubles."""
+    return 1 + ceil(log2((scenarios.at_most or scenarios.count) / scenarios.count))
 
 
 def _more(checked: CheckedPlan) -> CheckedPlan | None:

@@ -84,6 +84,7 @@ def without_measures(ground: Ground, base: World, progress: Progress) -> list[di
         plan.tolerances,
         shifts=ground.shifts,
         behaviour=ground.behaviour,
+        confidence=ground.confidence,
         progress=lambda done: progress("without the measure, all networks", done),
     )
     return trials.found(())
@@ -105,6 +106,7 @@ def network_study(
         without=without,
         shifts=ground.shifts,
         behaviour=ground.behaviour,
+        confidence=ground.confidence,
         progress=lambda done: progress("today's limits, all networks", done),
     )
     found, _ = trials.in_full(())

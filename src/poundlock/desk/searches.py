@@ -74,6 +74,7 @@ def _trials(
         without=without,
         shifts=ground.shifts,
         behaviour=ground.behaviour,
+        confidence=ground.confidence,
         progress=lambda done: progress(task, done),
     )
 

@@ -12,6 +12,7 @@ from poundlock.desk.check import CheckedPlan
 from poundlock.measures import Limits
 from poundlock.risk import EMPTY, Estimate, Outcome, shifts_for, simulate, statistic
 from poundlock.risk.controls import Controlled, under_controls
+from poundlock.risk.statistics import CONFIDENCE
 from poundlock.rollout.plan import Tolerance
 from poundlock.system import Ensemble, System
 from poundlock.system.balance import Floats, Valuation
@@ -37,7 +38,7 @@ LIMIT_LABELS = {
 class Ground:
     """What every simulation of a plan stands on, the same for all so that draws are common. networks: the reported system, with each
     network of the ensemble; the first is the one as read. ensembles: by rebuilt layer. shifts: of importance sampling. behaviour: sales and
-    funding. keep: folder in which finished pieces of simulations are kept, so that an interrupted run can go on."""
+    funding. keep: folder in which finished pieces of simulations are kept, so that an interrupted run can go on. confidence: of intervals."""
 
     checked: CheckedPlan
     networks: tuple[System, ...] = field(repr=False)
@@ -45,6 +46,7 @@ class Ground:
     shifts: Floats = field(repr=False)
     behaviour: dict[str, Any] = field(repr=False)
     keep: Path | None = None
+    confidence: float = CONFIDENCE
 
 
 def ground_of(
@@ -52,6 +54,7 @@ def ground_of(
     networks: tuple[System, ...] = (),
     ensembles: dict[str, Ensemble] | None = None,
     keep: Path | None = None,
+    confidence: float = CONFIDENCE,
 ) -> Ground:
     """Everything of a plan that simulations share. networks, ensembles: see `networks_of`; default: the network as read alone."""
     plan = checked.plan
@@ -60,7 +63,7 @@ def ground_of(
     if plan.scenarios.draws == "importance":
         today = under_limits(checked, checked.read.system, {m.id: m.today for m in plan.measures})
         shifts = shifts_for(today.system, plan.scenarios, plan.tolerances, behaviour)
-    return Ground(checked, networks or (checked.read.system,), ensembles or {}, shifts, behaviour, keep)
+    return Ground(checked, networks or (checked.read.system,), ensembles or {}, shifts, behaviour, keep, confidence)
 
 
 def under_limits(checked: CheckedPlan, base: System, limits: dict[str, Limits]) -> Controlled:
@@ -128,11 +131,18 @@ def _simulated(
         progress=lambda done: progress(task, done),
     )
     without = base.outcome if base else None
-    estimates = _estimates(plan.tolerances, outcome, without)
-    alone = _estimates(plan.tolerances, outcome.before_contagion(), without.before_contagion() if without else None)
+    estimates = _estimates(plan.tolerances, outcome, without, ground.confidence)
+    at_once = without.before_contagion() if without else None
+    alone = _estimates(plan.tolerances, outcome.before_contagion(), at_once, ground.confidence)
     converged = outcome.converged and (without is None or without.converged)
     return World(name, label, changed.system, outcome, estimates, alone, changed.granted, converged)
 
 
-def _estimates(tolerances: Sequence[Tolerance], outcome: Outcome, without: Outcome | None) -> dict[str, Estimate]:
-    return {t.id: statistic(t, outcome, without) for t in tolerances if without is not None or not t.added_by_measures}
+def _estimates(
+    tolerances: Sequence[Tolerance], outcome: Outcome, without: Outcome | None, confidence: float
+) -> dict[str, Estimate]:
+    return {
+        t.id: statistic(t, outcome, without, confidence)
+        for t in tolerances
+        if without is not None or not t.added_by_measures
+    }

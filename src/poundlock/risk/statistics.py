@@ -14,6 +14,8 @@ from scipy.special import ndtri, stdtrit
 from poundlock.risk.tail import Hits, HitsKeeper, Tail, TailKeeper
 from poundlock.system.balance import Floats
 
+CONFIDENCE = 0.95
+"""Of intervals, two-sided, where nothing else is asked."""
 FEWEST_TAIL_DRAWS = 50
 FEWEST_UNEVEN_DRAWS = 200
 """Asked of weighted draws of an event where these are worth less than a quarter of their number;
@@ -37,13 +39,19 @@ class Estimate:
     effective: float = np.nan
 
 
+def confidence_of(looks: int) -> float:
+    """Confidence of each interval when `looks` of them are looked at in turn, and the first that decides is believed: the chance
+    that any one of them is wrong stays at 5 % (Bonferroni)."""
+    return 1.0 - (1.0 - CONFIDENCE) / looks
+
+
 def draws_needed(level: float) -> int:
     """Fewest scenarios for which the tail beyond `level` holds 50 draws."""
     return int(np.ceil(round(FEWEST_TAIL_DRAWS / (1.0 - level), 9)))
 
 
 def expected_shortfall(
-    losses: Floats, level: float, confidence: float = 0.95, *, weights: Floats | None = None
+    losses: Floats, level: float, confidence: float = CONFIDENCE, *, weights: Floats | None = None
 ) -> Estimate:
     """Mean of the worst 1 - level share of the losses; the boundary draw counts with its fraction.
 
@@ -54,7 +62,9 @@ def expected_shortfall(
     return shortfall(_tail(losses, level, weights), confidence)
 
 
-def incremental_shortfall(with_measure: Floats, without: Floats, level: float, confidence: float = 0.95) -> Estimate:
+def incremental_shortfall(
+    with_measure: Floats, without: Floats, level: float, confidence: float = CONFIDENCE
+) -> Estimate:
     """Expected shortfall with the measure less that without it, on common draws. Both (s,), in the same order."""
     if len(with_measure) != len(without):
         raise ValueError(f"{len(with_measure)} draws with the measure, {len(without)} without; expected the same draws")
@@ -62,20 +72,20 @@ def incremental_shortfall(with_measure: Floats, without: Floats, level: float, c
 
 
 def event_probability(
-    events: NDArray[np.bool_], confidence: float = 0.95, *, weights: Floats | None = None
+    events: NDArray[np.bool_], confidence: float = CONFIDENCE, *, weights: Floats | None = None
 ) -> Estimate:
     """Share of scenarios in which the event happened, with a Wilson interval (Wilson 1927, JASA 22). events: (s,)."""
     return probability(_hits(events, weights), confidence)
 
 
 def incremental_probability(
-    with_measure: NDArray[np.bool_], without: NDArray[np.bool_], confidence: float = 0.95
+    with_measure: NDArray[np.bool_], without: NDArray[np.bool_], confidence: float = CONFIDENCE
 ) -> Estimate:
     """Rise of an event's probability on common draws. Both (s,), in the same order; see `probability_added`."""
     return probability_added(_hits(with_measure, None), _hits(without, None), confidence)
 
 
-def shortfall(tail: Tail, confidence: float = 0.95) -> Estimate:
+def shortfall(tail: Tail, confidence: float = CONFIDENCE) -> Estimate:
     """Expected shortfall of a gathered tail; see `expected_shortfall`."""
     value, boundary = _shortfall(tail)
     over = np.maximum(tail.losses - boundary, 0.0) / (1.0 - tail.level)
@@ -89,7 +99,7 @@ def shortfall(tail: Tail, confidence: float = 0.95) -> Estimate:
     return Estimate(value, error, low, high, confidence, tail.total, thin, effective)
 
 
-def shortfall_added(with_measure: Tail, without: Tail, confidence: float = 0.95) -> Estimate:
+def shortfall_added(with_measure: Tail, without: Tail, confidence: float = CONFIDENCE) -> Estimate:
     """Rise of expected shortfall on common draws; the error is that of the difference draw by draw. Where the two differ in some draws
     of their tails, but in fewer than 50 (weighted ones: worth of 50), it is thin; where they differ in none nothing is added."""
     parts, values = [], []
@@ -116,7 +126,7 @@ def _differing(one: Tail, other: Tail, parts: list[Floats]) -> Floats:
     return np.asarray(weights[np.abs(net) > 1e-12 * size])
 
 
-def probability(hits: Hits, confidence: float = 0.95) -> Estimate:
+def probability(hits: Hits, confidence: float = CONFIDENCE) -> Estimate:
     """Probability of an event, with the Wilson interval of as many plain draws as would give the same error.
 
     Where the weighted draws of the event are too few (see `_few`), their spread says too little of those that were
@@ -135,7 +145,7 @@ def probability(hits: Hits, confidence: float = 0.95) -> Estimate:
     return Estimate(share, error, low, high, confidence, n, False, effective)
 
 
-def probability_added(with_measure: Hits, without: Hits, confidence: float = 0.95) -> Estimate:
+def probability_added(with_measure: Hits, without: Hits, confidence: float = CONFIDENCE) -> Estimate:
     """Rise of an event's probability on common draws.
 
     The rise is the share of draws in which the event happens only with the measure, less the share in which it happens

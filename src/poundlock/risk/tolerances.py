@@ -17,7 +17,7 @@ from poundlock.contagion.model import Model
 from poundlock.risk.draws import REPLICATES, pieces
 from poundlock.risk.gathering import Curve, Gathering
 from poundlock.risk.scenarios import EMPTY, FUND, ScenarioModel, Shocks, draw_blocks, drivers, shock, with_funds
-from poundlock.risk.statistics import Estimate, probability, probability_added, shortfall, shortfall_added
+from poundlock.risk.statistics import CONFIDENCE, Estimate, probability, probability_added, shortfall, shortfall_added
 from poundlock.risk.tail import Hits, Tail
 from poundlock.rollout.plan import EventProbability, LossProbability, Scope, Tolerance
 from poundlock.system.balance import Floats, System, Valuation, equity
@@ -194,19 +194,24 @@ def _gather(
     sums.add_all(share, result, block.weight)
 
 
-def statistic(tolerance: Tolerance, outcome: Outcome, without: Outcome | None = None) -> Estimate:
+def statistic(
+    tolerance: Tolerance, outcome: Outcome, without: Outcome | None = None, confidence: float = CONFIDENCE
+) -> Estimate:
     """The statistic that `tolerance` limits. without: the same draws without any measure, for 'added' tolerances.
 
     Raises ValueError when 'added' is asked without a comparison, or the tail holds no draw.
     """
-    return estimate(tolerance, outcome.found[tolerance.id], without.found[tolerance.id] if without else None)
+    base = without.found[tolerance.id] if without else None
+    return estimate(tolerance, outcome.found[tolerance.id], base, confidence)
 
 
-def estimate(tolerance: Tolerance, found: Tail | Hits, without: Tail | Hits | None) -> Estimate:
+def estimate(
+    tolerance: Tolerance, found: Tail | Hits, without: Tail | Hits | None, confidence: float = CONFIDENCE
+) -> Estimate:
     """The same from what was gathered for this tolerance."""
     if tolerance.added_by_measures and without is None:
         raise ValueError(f"tolerance '{tolerance.id}' asks what measures add, but there is no run without them")
     base = without if tolerance.added_by_measures else None
     if isinstance(found, Tail):
-        return shortfall_added(found, base) if isinstance(base, Tail) else shortfall(found)
-    return probability_added(found, base) if isinstance(base, Hits) else probability(found)
+        return shortfall_added(found, base, confidence) if isinstance(base, Tail) else shortfall(found, confidence)
+    return probability_added(found, base, confidence) if isinstance(base, Hits) else probability(found, confidence)

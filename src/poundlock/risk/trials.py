@@ -20,7 +20,7 @@ from poundlock.contagion import prepare
 from poundlock.contagion.model import Model
 from poundlock.risk.draws import REPLICATES
 from poundlock.risk.scenarios import EMPTY, ScenarioModel, Shocks, draw_blocks, drivers, joined, rows_of
-from poundlock.risk.statistics import Estimate
+from poundlock.risk.statistics import CONFIDENCE, Estimate
 from poundlock.risk.tail import Hits, HitsKeeper, Tail, TailKeeper, Whole, keeper_for
 from poundlock.risk.tolerances import estimate, groups_of, measured, spread_of
 from poundlock.rollout.plan import ExpectedShortfall, Tolerance
@@ -90,7 +90,7 @@ class _Kept:
 class Trials:
     """Settings tried on common draws. system_of: setting and number of a network to a System; it changes exposures and balances,
     never who there is. networks: how many. without: by network, what was gathered without any measure, for tolerances on what is
-    added, by tolerance id. shifts, behaviour: as for `simulate`. progress: called with the number of scenarios of each finished piece."""
+    added, by tolerance id. shifts, behaviour: as for `simulate`. confidence: of intervals. progress: called with the number of scenarios of each finished piece."""
 
     def __init__(
         self,
@@ -102,11 +102,12 @@ class Trials:
         without: Sequence[Mapping[str, Tail | Hits]] = (),
         shifts: Floats = EMPTY,
         behaviour: dict[str, Any] | None = None,
+        confidence: float = CONFIDENCE,
         progress: Callable[[int], None] | None = None,
     ) -> None:
         self.system_of, self.networks, self.model = system_of, networks, model
         self.tolerances, self.without = tuple(tolerances), tuple(without)
-        self.shifts, self.behaviour = shifts, behaviour or {}
+        self.shifts, self.behaviour, self.confidence = shifts, behaviour or {}, confidence
         self.progress = progress or (lambda done: None)
         self.narrowed: tuple[Narrowed, ...] = ()
         self._spread = 0.0
@@ -194,7 +195,7 @@ class Trials:
         if isinstance(keeper, HitsKeeper):
             keeper.spread = self._spread
         base = self.without[network].get(tolerance.id) if self.without else None
-        return estimate(tolerance, keeper.gathered(), base)
+        return estimate(tolerance, keeper.gathered(), base, self.confidence)
 
 
 def _boundary(keeper: Keeper) -> _Bound:
