@@ -18,15 +18,15 @@ CONFIDENCE = 0.95
 """Of intervals, two-sided, where nothing else is asked."""
 FEWEST_TAIL_DRAWS = 50
 FEWEST_UNEVEN_DRAWS = 200
-"""Asked of weighted draws of an event where these are worth less than a quarter of their number;
+"""Asked of weighted draws of an event or of a tail where these are worth less than a quarter of their number;
 benchmarks/coverage.py."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """value, its standard error, and the two-sided interval low..high at confidence `level`. draws: scenarios used.
-    thin: the tail rests on fewer than 50 draws that lose anything, or what is added on fewer than 50 draws in which it differs, so
-    that the interval cannot be trusted.
+    thin: the tail rests on fewer than 50 draws that lose anything, or on too few weighted ones (see `_few`), or what is added on
+    fewer than 50 draws in which it differs, so that the interval cannot be trusted.
     effective: as many plain draws would give the same standard error (NaN where that cannot be told)."""
 
     value: float
@@ -91,8 +91,10 @@ def shortfall(tail: Tail, confidence: float = CONFIDENCE) -> Estimate:
     over = np.maximum(tail.losses - boundary, 0.0) / (1.0 - tail.level)
     found = _interval(value, tail.weights * over, tail.draws, tail.total, tail.replicates, confidence)
     plain = float(tail.weights @ over**2 / tail.total - (tail.weights @ over / tail.total) ** 2)
-    fewest = FEWEST_TAIL_DRAWS if np.any(tail.weights != 1.0) else min(FEWEST_TAIL_DRAWS, (1 - tail.level) * tail.total)
-    few = 0.0 < _worth(tail.weights) < 0.999 * fewest
+    if np.any(tail.weights != 1.0):
+        few = _few(tail.weights)
+    else:
+        few = 0.0 < _worth(tail.weights) < 0.999 * min(FEWEST_TAIL_DRAWS, (1 - tail.level) * tail.total)
     error, low, high = found
     effective = plain / error**2 if error > 0.0 else np.nan
     thin = tail.nonzero < FEWEST_TAIL_DRAWS or few
@@ -207,10 +209,19 @@ def _shortfall(tail: Tail) -> tuple[float, float]:
 def _interval(
     value: float, influence: Floats, draws: NDArray[np.int64], total: int, replicates: int, confidence: float
 ) -> tuple[float, float, float]:
-    """Standard error, low and high."""
-    error = _error(influence, draws, total, replicates)
-    half = _quantile(confidence, replicates) * error
-    return error, value - half, value + half
+    """Standard error, low and high. The mean of a few large losses and many noughts is skewed, and low exactly when its error looks
+    small; the normal quantiles are bent by its skewness (Hall 1992, Journal of the Royal Statistical Society B 54(1), eq. 2.1)."""
+    error, skewness = _spread(influence, draws, total, replicates)
+    quantile = _quantile(confidence, replicates)
+    low, high = (value - error * _bent(side, skewness) for side in (quantile, -quantile))
+    return error, low, high
+
+
+def _bent(quantile: float, skewness: float) -> float:
+    """Quantile of (mean - truth) / error where the mean has this skewness: the inverse of Hall's cubic transformation."""
+    if abs(skewness) < 1e-9:
+        return quantile
+    return 3.0 / skewness * (float(np.cbrt(1.0 + skewness * (quantile - skewness / 6.0))) - 1.0)
 
 
 def _quantile(confidence: float, replicates: int) -> float:
@@ -227,7 +238,7 @@ def _worth(weights: Floats) -> float:
 
 
 def _few(weights: Floats) -> bool:
-    """Whether weighted draws of an event are worth fewer than 50 alike, or, where weights are very uneven, fewer
+    """Whether weighted draws of an event or of a tail are worth fewer than 50 alike, or, where weights are very uneven, fewer
     than 200."""
     worth = _worth(weights)
     return worth < (FEWEST_UNEVEN_DRAWS if 4.0 * worth < len(weights) else FEWEST_TAIL_DRAWS)
@@ -235,16 +246,23 @@ def _few(weights: Floats) -> bool:
 
 def _error(influence: Floats, draws: NDArray[np.int64], total: int, replicates: int) -> float:
     """Standard error of sum(influence) / total, where all draws that are not listed have none; several of one draw add up."""
+    return _spread(influence, draws, total, replicates)[0]
+
+
+def _spread(influence: Floats, draws: NDArray[np.int64], total: int, replicates: int) -> tuple[float, float]:
+    """The same, and the skewness of that mean; nought where the error is the spread between replicates."""
     if replicates > 1:
         edges = total * np.arange(replicates + 1) // replicates
         part = np.searchsorted(edges, draws, side="right") - 1
         means = np.bincount(part, influence, minlength=replicates) / np.diff(edges)
-        return float(np.std(means, ddof=1) / np.sqrt(replicates))
+        return float(np.std(means, ddof=1) / np.sqrt(replicates)), 0.0
     _, position = np.unique(draws, return_inverse=True)
     by_draw = np.bincount(position.ravel(), influence) if len(draws) else np.zeros(0)
-    mean = by_draw.sum() / total
-    squares = ((by_draw - mean) ** 2).sum() + (total - len(by_draw)) * mean**2
-    return float(np.sqrt(squares / max(total - 1, 1) / total))
+    mean, others = by_draw.sum() / total, total - len(by_draw)
+    squares = ((by_draw - mean) ** 2).sum() + others * mean**2
+    cubes = ((by_draw - mean) ** 3).sum() - others * mean**3
+    skewness = float(cubes / squares**1.5) if squares > 0.0 else 0.0
+    return float(np.sqrt(squares / max(total - 1, 1) / total)), skewness
 
 
 def _wilson(share: float, n: float, z: float) -> tuple[float, float]:
