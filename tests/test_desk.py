@@ -13,7 +13,7 @@ import pytest
 from conftest import EXAMPLES, ROOT, edit
 from poundlock import ProblemsFound, check, run
 from poundlock.desk import plan_schema_text, system_schema_text
-from poundlock.figures import result_json
+from poundlock.figures import report_html, result_json
 from poundlock.rollout.gate import WORST_FIRST
 
 
@@ -250,6 +250,55 @@ def test_no_gate_of_the_bracket_passes_where_the_other_valuation_breaks_a_tolera
     for gate in ("local-banks", "added-risk", "controllable", "in-time"):
         assert by_gate[gate].kind == "inconclusive", gate
         assert "linear DebtRank" in by_gate[gate].why
+
+
+TWO_CONTROLS = """\
+  - kind: capital-add-on
+    id: capital
+    scope: { kinds: [local-bank] }
+    tightest: 0.04
+    loosest: 0.0
+    resolution: 0.001
+    yearly_cost: 0.08
+    legal_basis: JL-02
+  - kind: compensation-fund
+    id: fund
+    scope: { kinds: [local-bank] }
+    tightest: 100.0
+    loosest: 0.0
+    resolution: 1.0
+    yearly_cost: 0.03
+    legal_basis: JL-02
+
+# Did it work?"""
+
+
+def test_a_gate_may_turn_several_controls(starter: Path):
+    """A tolerance that today breaks: two controls together hold it more cheaply than today's cap with capital alone."""
+    edit(starter / "plan.yaml", "# Did it work?", TWO_CONTROLS)
+    edit(starter / "plan.yaml", "control: partner-cap, asks", "control: partner-cap, together: [capital], asks")
+    edit(starter / "plan.yaml", "at_most: 0.25", "at_most: 0.21")
+    found = run(starter / "plan.yaml")
+    by_ids = {search.ids: search for search in found.searches}
+    both = next(search for ids, search in by_ids.items() if set(ids) == {"capital", "partner-cap"})
+    assert both.result.verdict == "controllable"
+    assert both.confirmed
+    assert by_ids[("partner-cap",)].result.verdict == "not controllable"
+    kept = next(p for p in by_ids[("partner-cap",)].result.points if p.setting == (0.25,))
+    assert both.result.held.cost < kept.cost + by_ids[("capital",)].result.held.cost, "today's cap, and capital alone"
+    finding = next(f for f in found.verdict.findings if f.gate == "controllable")
+    assert finding.kind == "fail"
+    assert "not at today's setting: every tolerance holds at capital 1.50 % of external assets, partner-cap" in finding.why
+    assert "the cheapest setting, which costs" in finding.why
+    assert finding.would_change.startswith("capital 1.50 %")
+    assert "capital 0 % of external assets" in finding.limit
+    assert "partner-cap 25 % of tier 1" in finding.limit
+    assert finding.evidence.unit == "mn EUR a year"
+    words, html = json.loads(result_json(found)), report_html(found)
+    told = next(c for c in words["controls"] if len(c["controls"]) == 2)
+    assert set(told["cheapest_that_holds"]) == {"capital", "partner-cap"}
+    assert "turned together, all other limits as today" in html
+    assert by_ids[("fund",)].result.verdict in ("controllable", "not controllable")
 
 
 def test_tails_are_shared_out_and_add_up(zhejiang):

@@ -19,6 +19,7 @@ from poundlock.desk.pilot_evidence import EFFECT_METHOD, inequality, inequality_
 from poundlock.desk.risk_evidence import brake_evidence, search_evidence, tolerance_evidence
 from poundlock.reading import combined_digest
 from poundlock.risk import ScenarioModel
+from poundlock.risk.controllability import Setting
 from poundlock.rollout.gate import (
     Finding,
     Verdict,
@@ -95,7 +96,9 @@ def _verdict(
             search = by_controls[gate.turned]
             evidence, result = search_evidence(checked, search, today, other, digest), search.result
             broken = "broken" in result.today.standings
-            return judge_control(gate, evidence, result.verdict, _stands(search), today_broken=broken)
+            cheapest = _in_words(search, result.setting) if result.setting else ""
+            today_words = _in_words(search, search.today)
+            return judge_control(gate, evidence, result.verdict, today_words, cheapest, today_broken=broken)
         if isinstance(gate, BrakeGate):
             study = by_brake[gate.brake]
             at_delay = study.result.today
@@ -115,9 +118,12 @@ def _verdict(
     return verdict([judge(gate) for gate in plan.gates], absent, opens)
 
 
-def _stands(search: Search) -> str:
-    """Today's setting in words."""
-    return ", ".join(shown(now, control.UNIT) for control, now in zip(search.controls, search.today, strict=True))
+def _in_words(search: Search, setting: Setting) -> str:
+    """A setting in words, each value with its control where there are several."""
+    said = [shown(value, control.UNIT) for control, value in zip(search.controls, setting, strict=True)]
+    if len(said) == 1:
+        return said[0]
+    return ", ".join(f"{control.id} {words}" for control, words in zip(search.controls, said, strict=True))
 
 
 def _drawn(model: ScenarioModel) -> str:

@@ -70,12 +70,12 @@ def _around(search: Search) -> str:
 
 
 def around_words(search: Search) -> str:
-    """What else holds while the controls are turned, as a sentence of its own."""
+    """Which controls are turned and what else holds, as a sentence of its own."""
+    names = _names(search)
+    said = f"{names[:1].upper()}{names[1:]}"
     if _around(search).startswith("no other"):
-        return "With this as the only limit."
-    return (
-        "Turned together, all other limits as today." if len(search.controls) > 1 else "With all other limits as today."
-    )
+        return f"{said} as the only limit."
+    return f"{said}{' turned together' if len(search.controls) > 1 else ''}, all other limits as today."
 
 
 def _heads(search: Search) -> list[str]:
@@ -147,7 +147,7 @@ def control_sentence(a: Assessment, search: Search) -> str:
         edge = f"even {found}, the loosest that may be set, holds every tolerance, so this control is not what keeps the risk in bounds"
     else:
         edge = (
-            f"the loosest setting that surely holds every tolerance is {found}; "
+            f"the loosest setting that surely holds every tolerance is {found}, which costs {held.cost:,.0f} {unit} a year; "
             f"at {value_words(a, search, 0, result.next_looser[0])} one of them is broken or undecided"
         )
     if search.wished > 0.0:

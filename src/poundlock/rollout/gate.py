@@ -158,11 +158,13 @@ def _more_draws(evidence: Evidence, distance: float, width: float) -> str:
     return f"about {needed:,.0f} scenarios instead of {evidence.draws:,}, if the estimate stays where it is"
 
 
-def judge_control(gate: ControlGate, evidence: Evidence, outcome: str, today: str, *, today_broken: bool) -> Finding:
+def judge_control(
+    gate: ControlGate, evidence: Evidence, outcome: str, today: str, cheapest: str = "", *, today_broken: bool
+) -> Finding:
     """Controlled passes; controllable or not controllable fails if today's setting breaks a limit; else inconclusive.
 
     evidence: the loosest setting that holds, its `high` the next looser that does not (None at the end of the range); of several
-    controls, the cost of the cheapest setting. outcome: verdict of the search. today: today's setting, in words. today_broken: it surely breaks a tolerance; False when it straddles one.
+    controls, the cost of the cheapest setting. outcome: verdict of the search. today, cheapest: those settings in words. today_broken: it surely breaks a tolerance; False when it straddles one.
     """
     bench = _Bench(gate, evidence, f"every tolerance holds at today's {today}")
     if outcome == "not controllable" and not evidence.error:
@@ -174,19 +176,18 @@ def judge_control(gate: ControlGate, evidence: Evidence, outcome: str, today: st
     if (held := bench.held()) is not None:
         return held
     found = shown(evidence.value, evidence.unit)
+    where, tighter, looser = f"up to {found}", f"a setting of at most {found}", f"a setting looser than {found}"
     if gate.together:
-        found = f"the cheapest setting, which costs {found}"
+        where, tighter = f"at {cheapest}, the cheapest setting, which costs {found}", cheapest
+        looser = "a setting that costs less"
     if outcome == "controllable" and not today_broken:
-        why = f"simulation error straddles a limit at today's setting; every tolerance surely holds up to {found}"
-        return bench.finds("inconclusive", why, f"more scenarios, or a setting of at most {found}")
+        why = f"simulation error straddles a limit at today's setting; every tolerance surely holds {where}"
+        return bench.finds("inconclusive", why, f"more scenarios, or {tighter}")
     if outcome == "controllable":
-        why = f"controllable, but not at today's setting: every tolerance holds up to {found}"
-        return bench.finds("fail", why, f"a setting of at most {found}")
-    why, change = (
-        f"controlled: every tolerance holds today, and up to {found}",
-        f"a setting looser than {found}, or larger losses",
-    )
-    if evidence.high is None:
+        why = f"controllable, but not at today's setting: every tolerance holds {where}"
+        return bench.finds("fail", why, tighter)
+    why, change = f"controlled: every tolerance holds today, and {where}", f"{looser}, or larger losses"
+    if evidence.high is None and not gate.together:
         why += ", the loosest that may be set"
         change = "larger losses or tighter tolerances; no permitted setting of this control"
     return bench.finds("pass", why, change)
