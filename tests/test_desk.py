@@ -57,6 +57,14 @@ def test_the_starter_runs_as_it_is(starter_run):
     ]
 
 
+def test_an_assessment_prints_short_and_explains_itself(starter_run):
+    said, html = repr(starter_run), starter_run._repr_html_()
+    assert said.splitlines()[:2] == [starter_run.plan.title, starter_run.plan.question]
+    assert len(said) < 3_000
+    assert html.count("<tr>") == 1 + len(starter_run.plan.gates)
+    assert starter_run.explain().count("What would change it") == len(starter_run.plan.gates)
+
+
 def test_the_worst_finding_is_the_verdict(zhejiang):
     kinds = [f.kind for f in zhejiang.verdict.findings]
     assert zhejiang.verdict.worst == min(kinds, key=WORST_FIRST.index)
@@ -288,7 +296,9 @@ def test_a_gate_may_turn_several_controls(starter: Path):
     assert both.result.held.cost < kept.cost + by_ids[("capital",)].result.held.cost, "today's cap, and capital alone"
     finding = next(f for f in found.verdict.findings if f.gate == "controllable")
     assert finding.kind == "fail"
-    assert "not at today's setting: every tolerance holds at capital 1.50 % of external assets, partner-cap" in finding.why
+    assert (
+        "not at today's setting: every tolerance holds at capital 1.50 % of external assets, partner-cap" in finding.why
+    )
     assert "the cheapest setting, which costs" in finding.why
     assert finding.would_change.startswith("capital 1.50 %")
     assert "capital 0 % of external assets" in finding.limit
@@ -331,6 +341,20 @@ def test_scenarios_grow_while_the_answer_is_undecided(starter: Path):
     edit(starter / "plan.yaml", "at_most: 5000", "at_most: 4000")
     with pytest.raises(ProblemsFound, match="at_most 4,000 scenarios, count 5,000"):
         check(starter / "plan.yaml")
+
+
+def test_scenarios_grow_until_the_seconds_are_spent(starter: Path, starter_run, monkeypatch: pytest.MonkeyPatch):
+    """By a clock that is read at the start, then after each simulation: the third reading is late, so it doubles once."""
+    value = starter_run.worlds[0].estimates["local-tail"].value
+    edit(starter / "plan.yaml", "count: 10000", "count: 5000\n  seconds: 60")
+    edit(starter / "plan.yaml", "at_most: 0.25", f"at_most: {value:.4f}")
+    readings = iter([0.0, 1.0, 61.0, 62.0])
+    monkeypatch.setattr("poundlock.desk.measure.monotonic", lambda: next(readings))
+    found = run(starter / "plan.yaml")
+    assert found.provenance.scenarios == 10_000
+    assert {e.level for e in found.worlds[0].estimates.values()} == {1 - 0.05 / 12}, (
+        "it could have doubled to ten million"
+    )
 
 
 def test_an_interrupted_run_goes_on(starter: Path, tmp_path: Path):

@@ -12,10 +12,10 @@ from poundlock.rollout.gate import (
     judge_effect,
     judge_inequality,
     judge_tolerance,
-    shown,
     verdict,
 )
 from poundlock.rollout.plan import ControlGate, EffectGate, ExpectedShortfall, InequalityGate, ToleranceGate
+from poundlock.rollout.wording import shown
 
 TOLERANCE = ExpectedShortfall(id="t", label="t", statistic="expected-shortfall", level=0.99, at_most=0.5)
 HARD = TOLERANCE.model_copy(update={"hard": True})

@@ -295,6 +295,9 @@ def test_it_says_what_it_is():
     assert isinstance(found, Ensemble)
     assert repr(found).startswith("Ensemble(1 network of 20 institutions by minimum-density, seed 0; density 0.103; ")
     assert "at least 39 links are needed (balanced groups, proven fewest); converged)" in repr(found)
+    assert "<td>39 (balanced groups, proven fewest)</td>" in found._repr_html_()
+    for words in ("Rule: the fewest links", "Inputs: ", "Numbers: Ensemble(", "What would change it: "):
+        assert words in found.explain()
 
 
 def test_newton_finishes_where_proportional_fitting_creeps():

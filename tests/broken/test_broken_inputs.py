@@ -68,6 +68,7 @@ ONE_MISTAKE = {
     'a brake without its control': (PLAN, '# Did it work?', 'brakes:\n  - { id: late, control: no-such, detection_days: 30 }\n\n# Did it work?', PLAN, 'no-such', "'no-such', which is not among the controls", 'correct the id'),
     'a brake that would be set too tight': (PLAN, '# Did it work?', 'brakes:\n  - { id: late, control: partner-cap, to: 25, detection_days: 30 }\n\n# Did it work?', PLAN, 'to: 25', "to 25, outside the range of control 'partner-cap'", 'correct the setting'),
     'controls turned together that are not there': (PLAN, 'control: partner-cap, asks', 'control: partner-cap, together: [no-such], asks', PLAN, 'no-such', "'no-such', which is not among the controls", 'correct the id'),
+    'a control turned twice': (PLAN, 'control: partner-cap, asks', 'control: partner-cap, together: [partner-cap], asks', PLAN, 'together: [partner-cap]', "control 'partner-cap' turned twice", 'take one of them out'),
     'networks without a density': (PLAN, '# Did it work?', 'networks: { method: gibbs, count: 5 }\n\n# Did it work?', PLAN, 'networks:', 'networks by gibbs without a density', 'give networks.density'),
     'correlations that cannot be': (PLAN, 'recovery: 0.55', 'recovery: 0.55\n  correlations: [{ between: [common, region A], correlation: 0.9 }, { between: [common, region B], correlation: 0.9 }, { between: [region A, region B], correlation: -0.9 }]', PLAN, 'correlations:', 'correlations that no factors can have together, above all', 'nearer'),
     'correlation of no factor': (PLAN, 'recovery: 0.55', 'recovery: 0.55\n  correlations: [{ between: [common, region Q], correlation: 0.9 }]', PLAN, 'correlations:', "factor 'region Q', which moves nobody", 'correct the name'),
@@ -172,3 +173,20 @@ def test_files_that_are_none_end_in_a_problem(file: str, content: bytes, starter
     (starter / file).write_bytes(content)
     said = problems(starter)
     assert any(Path(p.file).name == file for p in said)
+
+
+@pytest.mark.parametrize(
+    ("kind", "others", "found"),
+    [
+        ("partner-cap", "today", "'second' and 'partner-cap' turned together, each a partner-cap"),
+        ("total-cap", "before", "'second' and 'partner-cap' turned together, with others: before and others: today"),
+    ],
+)
+def test_controls_that_contradict_each_other_are_told(kind: str, others: str, found: str, starter: Path, problems):
+    more = f"kind: {kind}, id: second, measure: joint-lending, others: {others}, tightest: 0.0, loosest: 1.0"
+    more = f"  - {{ {more}, yearly_cost: 0.03, legal_basis: JL-02 }}\n\n# Did it work?"
+    edit(starter / PLAN, "# Did it work?", more)
+    edit(starter / PLAN, "control: partner-cap, asks", "control: partner-cap, together: [second], asks")
+    (said,) = problems(starter)
+    assert found in said.found
+    assert (starter / PLAN).read_text(encoding="utf-8").splitlines()[said.line - 1].count("together: [second]") == 1

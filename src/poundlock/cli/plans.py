@@ -175,7 +175,8 @@ def _checked(plan: Path, json: bool = False) -> CheckedPlan:
 
 
 def _print_verdict(a: Assessment) -> None:
-    from poundlock.figures.report import MARKS, cautions, interval, number
+    from poundlock.figures.report import MARKS, cautions, number
+    from poundlock.rollout.wording import interval
 
     console = console_of_results()
     system = a.plan.system

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
@@ -157,7 +158,7 @@ class Provenance:
     convergence: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Assessment:
     """The answer to a plan's question. worlds: today first. lifted: today's world with one limit
     at a time as it was before. other_valuation: today's system valued the other way.
@@ -183,3 +184,17 @@ class Assessment:
     def world(self, name: str) -> World | None:
         """The world of that id, or None when the plan has none."""
         return next((w for w in self.worlds if w.id == name), None)
+
+    def explain(self) -> str:
+        """The question, then every finding with its rule, inputs, numbers and what would change it."""
+        return "\n".join([*self._heading(), self.verdict.explain()])
+
+    def _heading(self) -> list[str]:
+        return [self.plan.title, self.plan.question]
+
+    def __repr__(self) -> str:
+        return "\n".join([*self._heading(), repr(self.verdict)])
+
+    def _repr_html_(self) -> str:
+        title, question = (escape(words) for words in self._heading())
+        return f"<h3>{title}</h3><p>{question}</p>{self.verdict._repr_html_()}"

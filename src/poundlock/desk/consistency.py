@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ def plan_against_itself(document: Document[PlanFile]) -> Problems:
     yield from _sources(document)
     yield from _settings_outside_range(document)
     yield from _brakes(document)
+    yield from _turned_together(document)
     for number, _ in [entry for entry in document.entries("measures") if entry[1].kind == "joint-lending"][1:]:
         found, expected = "a second measure of kind joint-lending", "one, since caps hold for all joint loans of a bank"
         yield at_place(document, "measures", number)(found, expected, "put all joint loans into one table")
@@ -174,6 +176,25 @@ def _settings_outside_range(document: Document[PlanFile]) -> Problems:
             found = f"{name} {value:g}, which is {value:.0%}, outside the range of control '{control.id}'"
             expected = f"a fraction within {control.tightest:g} to {control.loosest:g}"
             yield at_place(document, "measures", number, "today", name)(found, expected, f"correct {name} or the range")
+
+
+def _turned_together(document: Document[PlanFile]) -> Problems:
+    """Controls of one gate that contradict each other: two on one limit, or on one measure with its other limits at two states."""
+    controls = {control.id: control for _, control in document.entries("controls")}
+    for number, gate in document.entries("gates"):
+        turned = [controls[name] for name in gate.turned if name in controls] if isinstance(gate, ControlGate) else []
+        at = at_place(document, "gates", number, "together")
+        for one, other in combinations(turned, 2):
+            both = f"controls '{one.id}' and '{other.id}' turned together"
+            if one.id == other.id:
+                yield at(f"control '{one.id}' turned twice", "each control once", "take one of them out")
+            elif not (isinstance(one, ON_MEASURES) and isinstance(other, ON_MEASURES) and one.measure == other.measure):
+                continue
+            elif one.kind == other.kind:
+                yield at(f"{both}, each a {one.kind}", "one setting of each limit", "take one of them out")
+            elif one.others != other.others:
+                found = f"{both}, with others: {one.others} and others: {other.others}"
+                yield at(found, "the same state of all other limits", "give both the same others")
 
 
 def _brakes(document: Document[PlanFile]) -> Problems:

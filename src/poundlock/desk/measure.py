@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import ceil, log2
 from pathlib import Path
+from time import monotonic
 
 import numpy as np
 
@@ -41,14 +42,16 @@ class Measured:
 
 def measure(checked: CheckedPlan, progress: Progress, keep: Path | None = None) -> tuple[CheckedPlan, Measured]:
     """Simulate with the plan's number of scenarios; while a tolerance or a search is undecided, with twice as many, up to
-    scenarios.at_most; each look then claims less, so that all of them together are wrong as seldom as one. keep: folder for finished pieces, see `run`. Returns the plan with the number that was used, and what was found."""
+    scenarios.at_most, while scenarios.seconds last; each look then claims less, so that all of them together are wrong as seldom as
+    one. keep: folder for finished pieces, see `run`. Returns the plan with the number that was used, and what was found."""
+    start = monotonic()
     networks, confidence = networks_of(checked), confidence_of(looks(checked.plan.scenarios))
     if keep:
         keep.mkdir(parents=True, exist_ok=True)
     while True:
         ground = ground_of(checked, *networks, keep, confidence)
         found_worlds, other = worlds(ground, progress)
-        if (more := _more(checked)) is not None and _straddles(checked, found_worlds[0]):
+        if (more := _more(checked, start)) is not None and _straddles(checked, found_worlds[0]):
             checked = _grown(more, keep)
             continue
         found = _measured(ground, found_worlds, other, progress)
@@ -90,15 +93,16 @@ def _measured(ground: Ground, found_worlds: tuple[World, ...], other: World, pro
 
 def looks(scenarios: ScenarioModel) -> int:
     """How often an answer may be looked at while the number of scenarios doubles."""
-    return 1 + ceil(log2((scenarios.at_most or scenarios.count) / scenarios.count))
+    return 1 + ceil(log2(scenarios.bound / scenarios.count))
 
 
-def _more(checked: CheckedPlan) -> CheckedPlan | None:
-    """The plan with twice as many scenarios, at most as many as it allows; None where it has them."""
+def _more(checked: CheckedPlan, start: float) -> CheckedPlan | None:
+    """The plan with twice as many scenarios, at most as many as it allows; None where it has them, or its seconds are spent."""
     scenarios = checked.plan.scenarios
-    if scenarios.at_most is None or scenarios.count >= scenarios.at_most:
+    spent = scenarios.seconds is not None and monotonic() - start >= scenarios.seconds
+    if scenarios.count >= scenarios.bound or spent:
         return None
-    grown = scenarios.model_copy(update={"count": min(2 * scenarios.count, scenarios.at_most)})
+    grown = scenarios.model_copy(update={"count": min(2 * scenarios.count, scenarios.bound)})
     return replace(checked, plan=checked.plan.model_copy(update={"scenarios": grown}))
 
 

@@ -28,10 +28,10 @@ from poundlock.rollout.gate import (
     judge_effect,
     judge_inequality,
     judge_tolerance,
-    shown,
     verdict,
 )
 from poundlock.rollout.plan import BrakeGate, ControlGate, EffectGate, Gate, ToleranceGate
+from poundlock.rollout.wording import shown
 from poundlock.version import VERSION
 
 Progress = Callable[[str, int], None]

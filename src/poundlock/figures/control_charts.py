@@ -9,7 +9,7 @@ import altair as alt
 from poundlock.desk.assessment import Assessment, BrakeStudy, Search
 from poundlock.figure import INK, LIMIT, QUIET, SERIES, WIDTH, Figure, lines
 from poundlock.risk.controllability import Point
-from poundlock.rollout.gate import shown
+from poundlock.rollout.wording import shown
 
 WORDS = {
     "controlled": "Controlled",

@@ -27,8 +27,9 @@ from poundlock.figures.risk_charts import importance_figure, loss_figures
 from poundlock.figures.tail_charts import allocation_figure, changes_figure
 from poundlock.risk import Estimate
 from poundlock.risk.controllability import standing
-from poundlock.rollout.gate import Finding, shown
+from poundlock.rollout.gate import Finding
 from poundlock.rollout.plan import ExpectedShortfall, Tolerance
+from poundlock.rollout.wording import interval, shown
 from poundlock.rules import rules
 
 MARKS = {"pass": "✓", "inconclusive": "?", "no data": "∅", "error": "!", "fail": "✗", "breach": "✗✗"}
@@ -90,17 +91,6 @@ def cautions(a: Assessment) -> list[str]:
     if a.plan.pilot is not None and a.plan.pilot.caveat:
         said.append(a.plan.pilot.caveat)
     return said
-
-
-def interval(evidence: Evidence) -> str:
-    """The interval as text, or why there is none."""
-    if evidence.value is None:
-        return "–"
-    if evidence.low is None or evidence.high is None:
-        return "none (no sampling error given)" if evidence.draws is None else "–"
-    if evidence.level is None:
-        return f"{shown(evidence.low, evidence.unit)} to {shown(evidence.high, evidence.unit)}"
-    return f"{shown(evidence.low, evidence.unit)} to {shown(evidence.high, evidence.unit)} ({evidence.level:.0%})"
 
 
 def behaviour_words(a: Assessment) -> str:

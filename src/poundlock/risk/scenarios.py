@@ -16,6 +16,7 @@ from poundlock.reading import Declared
 from poundlock.risk.draws import BLOCK, Stream, Way, draw
 from poundlock.system.balance import Floats, System
 
+MOST_SCENARIOS = 10_000_000
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Kinds = Annotated[tuple[str, ...], Field(min_length=1)]
 EMPTY = np.zeros((0, 0))
@@ -77,10 +78,13 @@ class Runs(Declared):
 class ScenarioModel(Declared):
     """How one-year shocks are drawn."""
 
-    count: Annotated[int, Field(ge=1_000, le=10_000_000)]
+    count: Annotated[int, Field(ge=1_000, le=MOST_SCENARIOS)]
     """Number of scenarios; the plan's tolerances say how many they need at least."""
-    at_most: Annotated[int, Field(ge=1_000, le=10_000_000)] | None = None
-    """While a tolerance or a search is undecided the number is doubled, up to this; left out: it stays as it is."""
+    at_most: Annotated[int, Field(ge=1_000, le=MOST_SCENARIOS)] | None = None
+    """While a tolerance or a search is undecided the number is doubled, up to this; left out: it stays as it is, or where seconds are
+    given, ten million."""
+    seconds: Annotated[float, Field(gt=0.0)] | None = None
+    """The number is doubled no more once so many seconds are spent; how far it comes then hangs on the machine."""
     seed: Annotated[int, Field(ge=0)]
     """Seed of all draws: same seed, same numbers to the last bit."""
     draws: Way = "plain"
@@ -118,6 +122,11 @@ class ScenarioModel(Declared):
                 f"at_most {self.at_most:,} scenarios, count {self.count:,}; expected at least as many; cure raise at_most"
             )
         return self
+
+    @property
+    def bound(self) -> int:
+        """The most scenarios that there may be."""
+        return self.at_most or (MOST_SCENARIOS if self.seconds is not None else self.count)
 
     @model_validator(mode="after")
     def _pools_move(self) -> ScenarioModel:
@@ -255,8 +264,8 @@ def _by_kind(system: System, given: list[tuple[tuple[str, ...], float, float]]) 
 BY_SCENARIO = ("asset_loss", "pool_loss", "outages", "runs", "weight", "factors")
 
 
-def rows_of(block: Shocks, rows: NDArray[np.int64]) -> Shocks:
-    """Some scenarios of a piece."""
+def rows_of(block: Shocks, rows: NDArray[np.int64] | slice) -> Shocks:
+    """Some scenarios of a piece; of a slice, views."""
     parts: dict[str, Any] = {
         name: getattr(block, name)[rows] if len(getattr(block, name)) else EMPTY for name in BY_SCENARIO
     }

@@ -18,7 +18,7 @@ import numpy as np
 
 from poundlock.contagion import prepare
 from poundlock.contagion.model import Model
-from poundlock.risk.draws import REPLICATES
+from poundlock.risk.draws import BLOCK, REPLICATES
 from poundlock.risk.scenarios import EMPTY, ScenarioModel, Shocks, draw_blocks, drivers, joined, rows_of
 from poundlock.risk.statistics import CONFIDENCE, Estimate
 from poundlock.risk.tail import Hits, HitsKeeper, Tail, TailKeeper, Whole, keeper_for
@@ -52,11 +52,9 @@ class _Bound:
 
 @dataclass(frozen=True)
 class Narrowed:
-    """The scenarios of one network that can matter. shocks, draws: of those, in the same order. low, high: by tolerance, their
-    losses or events at the tightest and at the loosest setting. bounds: by tolerance."""
+    """What one network makes of the scenarios that can matter. bounds: by tolerance. low, high: by tolerance, losses or events at the
+    tightest and at the loosest setting, of those scenarios in their order."""
 
-    shocks: Shocks = field(repr=False)
-    draws: Whole = field(repr=False)
     bounds: list[_Bound] = field(repr=False)
     low: list[Floats] = field(repr=False)
     high: list[Floats] = field(repr=False)
@@ -64,27 +62,29 @@ class Narrowed:
 
 @dataclass
 class _Kept:
-    """Gathers the scenarios of one network that can matter. bounds: by tolerance."""
+    """Gathers the scenarios that can matter in any network: the same for all, since they stand for most of the memory and networks
+    differ little in which they are. bounds: by network and tolerance."""
 
-    bounds: list[_Bound]
+    bounds: list[list[_Bound]]
     blocks: list[Shocks] = field(default_factory=list)
     draws: list[Whole] = field(default_factory=list)
-    values: list[list[Floats]] = field(default_factory=list)
+    values: list[list[list[Floats]]] = field(default_factory=list)
 
-    def add(self, block: Shocks, values: list[Floats]) -> None:
+    def add(self, block: Shocks, values: list[list[Floats]]) -> None:
+        """values: by network and tolerance, (b,) each."""
         draws = block.first + np.arange(len(block.weight))
-        near = [
-            (value >= bound.least) & ~np.isin(draws, bound.sure.draws if bound.sure else [])
-            for value, bound in zip(values, self.bounds, strict=True)
-        ]
-        rows = np.flatnonzero(np.any(near, axis=0))
+        near = np.zeros(len(draws), dtype=bool)
+        for of, bounds in zip(values, self.bounds, strict=True):
+            for value, bound in zip(of, bounds, strict=True):
+                near |= (value >= bound.least) & ~np.isin(draws, bound.sure.draws if bound.sure else [])
+        rows = np.flatnonzero(near)
         self.blocks.append(rows_of(block, rows))
         self.draws.append(draws[rows])
-        self.values.append([value[rows] for value in values])
+        self.values.append([[value[rows] for value in of] for of in values])
 
-    def all(self) -> tuple[Shocks, Whole, list[Floats]]:
-        values = [np.concatenate(of) for of in zip(*self.values, strict=True)]
-        return joined(self.blocks), np.concatenate(self.draws), values
+    def high(self) -> list[list[Floats]]:
+        """By network and tolerance, of all that was gathered."""
+        return [[np.concatenate(parts) for parts in zip(*of, strict=True)] for of in zip(*self.values, strict=True)]
 
 
 class Trials:
@@ -109,6 +109,8 @@ class Trials:
         self.tolerances, self.without = tuple(tolerances), tuple(without)
         self.shifts, self.behaviour, self.confidence = shifts, behaviour or {}, confidence
         self.progress = progress or (lambda done: None)
+        self.near: Shocks | None = None
+        self.draws: Whole = np.zeros(0, dtype=np.int64)
         self.narrowed: tuple[Narrowed, ...] = ()
         self._spread = 0.0
         self.looked_at = 0
@@ -116,35 +118,36 @@ class Trials:
     def narrow(self, tightest: Setting, loosest: Setting) -> tuple[list[Trial], list[Trial]]:
         """Simulate both ends in full, all networks on the same draws, and keep what can matter between them."""
         tight, found = self.in_full(tightest)
-        kept = [_Kept([_boundary(one) for one in of]) for of in found]
+        kept = _Kept([[_boundary(one) for one in of] for of in found])
         loose, _ = self.in_full(loosest, kept)
-        narrowed = []
-        for k, one in enumerate(kept):
-            shocks, draws, high = one.all()
-            low, _ = self._values(self._made(tightest, k), shocks)
-            narrowed.append(Narrowed(shocks, draws, one.bounds, low, high))
-        self.narrowed = tuple(narrowed)
+        self.near, self.draws = joined(kept.blocks), np.concatenate(kept.draws)
+        self.narrowed = tuple(
+            Narrowed(bounds, self._values(self._made(tightest, k), self.near)[0], high)
+            for k, (bounds, high) in enumerate(zip(kept.bounds, kept.high(), strict=True))
+        )
         return tight, loose
 
     def at(self, setting: Setting, network: int) -> Trial:
         """Every tolerance's estimate, from the scenarios that can matter."""
-        chosen = self.narrowed[network]
-        values, converged = self._values(self._made(setting, network), chosen.shocks)
+        chosen, near, draws = self.narrowed[network], self.near, self.draws
+        if near is None:
+            raise ValueError("no scenarios to look at yet; narrow to the ends of the settings first")
+        values, converged = self._values(self._made(setting, network), near)
         ends = zip(values, chosen.low, chosen.high, chosen.bounds, strict=True)
         monotone = all(bool(np.all((v >= low - b.margin) & (v <= high + b.margin))) for v, low, high, b in ends)
         estimates = []
         for tolerance, value, bound in zip(self.tolerances, values, chosen.bounds, strict=True):
-            keeper, new = self._keeper(tolerance), np.ones(len(chosen.draws), dtype=bool)
+            keeper, new = self._keeper(tolerance), np.ones(len(draws), dtype=bool)
             if bound.sure is not None:
                 keeper.add(bound.sure.draws, np.ones(len(bound.sure.draws)), bound.sure.weights)
-                new = ~np.isin(chosen.draws, bound.sure.draws)
-            keeper.add(chosen.draws[new], value[new], chosen.shocks.weight[new])
+                new = ~np.isin(draws, bound.sure.draws)
+            keeper.add(draws[new], value[new], near.weight[new])
             estimates.append(self._estimate(tolerance, keeper, network))
-        self.looked_at += len(chosen.draws)
-        self.progress(len(chosen.draws))
+        self.looked_at += len(draws)
+        self.progress(len(draws))
         return Trial(tuple(estimates), converged, monotone)
 
-    def in_full(self, setting: Setting, kept: Sequence[_Kept] = ()) -> tuple[list[Trial], list[list[Keeper]]]:
+    def in_full(self, setting: Setting, kept: _Kept | None = None) -> tuple[list[Trial], list[list[Keeper]]]:
         """All scenarios of all networks at one setting, drawn once: a trial for each network, and what was gathered."""
         keepers, converged = self._gathered(setting, kept)
         trials = [
@@ -158,20 +161,22 @@ class Trials:
         keepers, _ = self._gathered(setting)
         return [{t.id: keeper.gathered() for t, keeper in zip(self.tolerances, of, strict=True)} for of in keepers]
 
-    def _gathered(self, setting: Setting, kept: Sequence[_Kept] = ()) -> tuple[list[list[Keeper]], list[bool]]:
+    def _gathered(self, setting: Setting, kept: _Kept | None = None) -> tuple[list[list[Keeper]], list[bool]]:
         made = [self._made(setting, k) for k in range(self.networks)]
         keepers = [[self._keeper(t) for t in self.tolerances] for _ in made]
         converged, self._spread = [True] * len(made), 0.0
         for block in draw_blocks(drivers(made[0].system, self.model), self.model, self.shifts):
             draws = block.first + np.arange(len(block.weight))
             self._spread += float(block.weight @ block.weight)
+            values = []
             for k, one in enumerate(made):
-                values, good = self._values(one, block)
+                found, good = self._values(one, block)
                 converged[k] &= good
-                for keeper, value in zip(keepers[k], values, strict=True):
+                for keeper, value in zip(keepers[k], found, strict=True):
                     keeper.add(draws, value, block.weight)
-                if kept:
-                    kept[k].add(block, values)
+                values.append(found)
+            if kept:
+                kept.add(block, values)
             self.looked_at += len(draws) * len(made)
             self.progress(len(draws) * len(made))
         for keeper in (one for of in keepers for one in of if isinstance(one, HitsKeeper)):
@@ -183,9 +188,13 @@ class Trials:
         return prepare(system, valuation=self.model.valuation, recovery=self.model.recovery, **self.behaviour)
 
     def _values(self, made: Model, shocks: Shocks) -> tuple[list[Floats], bool]:
-        result = spread_of(made, shocks)
-        groups = groups_of(made.system, self.tolerances)
-        return measured(self.tolerances, groups, result.equity_lost, result.default), bool(result.converged.all())
+        """What each tolerance looks at, (s,) each, and whether all converged; a piece at a time, so that little is held at once."""
+        groups, found, converged = groups_of(made.system, self.tolerances), [], True
+        for first in range(0, max(len(shocks.weight), 1), BLOCK):
+            result = spread_of(made, rows_of(shocks, slice(first, first + BLOCK)))
+            converged &= bool(result.converged.all())
+            found.append(measured(self.tolerances, groups, result.equity_lost, result.default))
+        return [np.concatenate(parts) for parts in zip(*found, strict=True)], converged
 
     def _keeper(self, tolerance: Tolerance) -> Keeper:
         level = tolerance.level if isinstance(tolerance, ExpectedShortfall) else None

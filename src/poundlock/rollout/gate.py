@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from poundlock.evidence import Evidence
 from poundlock.rollout.plan import BrakeGate, ControlGate, EffectGate, InequalityGate, Tolerance, ToleranceGate
+from poundlock.rollout.wording import as_html, explained, shown, told
 
 Kind = Literal["pass", "inconclusive", "no data", "error", "fail", "breach"]
 WORST_FIRST: Final[tuple[Kind, ...]] = ("breach", "fail", "error", "no data", "inconclusive", "pass")
@@ -30,8 +31,12 @@ class Finding:
     why: str
     would_change: str
 
+    def explain(self) -> str:
+        """The rule, its inputs, the numbers, and what would change the finding."""
+        return explained(self)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Verdict:
     """worst: the worst finding, or 'no data' where a plan has no gate. absent: questions that the plan left out, with
     its reason; they are not passed, they were not asked. opens: id of the stage that a pass would open, if any."""
@@ -59,30 +64,21 @@ class Verdict:
             "breach": f"{stop}: {some} {verb} answered by a broken hard limit.",
         }[self.worst]
 
+    def explain(self) -> str:
+        """Every finding with its rule, inputs, numbers and what would change it."""
+        return "\n".join([f"Verdict: {self.worst}. {self.sentence}", *(explained(f) for f in self.findings)])
+
+    def __repr__(self) -> str:
+        return told(self)
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
+
 
 def verdict(findings: Sequence[Finding], absent: Sequence[tuple[str, str]] = (), opens: str = "") -> Verdict:
     """The worst finding wins; no finding at all is no data."""
     worst: Kind = min((f.kind for f in findings), key=WORST_FIRST.index) if findings else "no data"
     return Verdict(worst, tuple(findings), tuple(absent), opens)
-
-
-def shown(value: float | None, unit: str) -> str:
-    """A number as a reader wants it: shares, and shares of something, in per cent, log points with their sign, money with its unit."""
-    if value is None:
-        return "none"
-    if unit == "share":
-        percent = 100.0 * value
-        text = f"{percent:.2f} %" if abs(percent) >= 0.095 or percent == 0 else f"{percent:.2g} %"
-    elif unit.startswith("of "):
-        digits = 0 if value == 0.0 or abs(value) >= 0.0995 else 2
-        text = f"{100.0 * value:.{digits}f} % {unit}"
-    elif unit == "log points":
-        text = f"{value:+.3f}" if abs(value) >= 0.0005 or value == 0 else f"{value:+.1g}"
-    elif unit in ("index", "index change"):
-        text = f"{value:+.4f}" if unit == "index change" else f"{value:.4f}"
-    else:
-        text = f"{value:,.4g} {unit}"
-    return text.replace("-", "−").replace("+0.0000", "0").replace("+0.000", "0")
 
 
 def _unfit(evidence: Evidence) -> tuple[Kind, str] | None:

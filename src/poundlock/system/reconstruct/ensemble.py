@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from html import escape
 from typing import Any, Final, Literal, get_args
 
 import numpy as np
@@ -80,6 +81,32 @@ class Ensemble:
             said.append(f"{added} links added")
         said.append("converged" if self.converged else f"not converged: {self.reason}")
         return f"Ensemble({'; '.join(said)})"
+
+    def explain(self) -> str:
+        """The rule, its inputs, the numbers, and what would change them."""
+        rule = {
+            "maximum-entropy": "exposures as even as the totals allow (Upper and Worms 2004); one network, every allowed cell holds something",
+            "minimum-density": "the fewest links that meet all totals (Anand, Craig and von Peter 2015)",
+            "fitness": "links by chance, likelier between larger institutions, to a stated density; then exposures that meet the totals (Cimini et al. 2015)",
+            "gibbs": "draws from the posterior of all networks that meet the totals, given a prior on links and amounts (Gandy and Veraart 2017)",
+        }[self.method]
+        return "\n".join([
+            f"Rule: {rule}.",
+            "Inputs: what each institution lends and owes in all, known cells, cells that must be empty, totals by block.",
+            f"Numbers: {self!r}",
+            "What would change it: another density or method; exposures known one by one; totals of another date.",
+        ])  # fmt: skip
+
+    def _repr_html_(self) -> str:
+        rows = [("density", f"{self.density:.3g}"), ("totals met to", f"{self.gap:.1e}")]
+        if self.chains:
+            rows += [("independent networks", f"{self.effective_size:.0f}"), ("R-hat", f"{self.r_hat:.3f}")]
+        if self.at_least:
+            rows.append(("links needed at least", f"{self.at_least} ({self.how})"))
+        rows.append(("converged", "yes" if self.converged else f"no: {self.reason}"))
+        head = f"{len(self)} of method {self.method}, seed {self.seed}"
+        body = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows)
+        return f"<p><b>Networks: {escape(head)}</b></p><table><tbody>{body}</tbody></table>"
 
 
 @dataclass(frozen=True)

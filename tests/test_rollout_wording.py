@@ -1,0 +1,54 @@
+"""Findings and verdicts in words: complete, escaped, and short where they are printed."""
+
+from __future__ import annotations
+
+from poundlock.evidence import Evidence
+from poundlock.rollout.gate import Finding, verdict
+from poundlock.rollout.wording import interval
+
+FOUND = Evidence(
+    "tail", 0.2, "share", "2024-12-31", "mean of the worst years", "abcdef0123456789", 0.19, 0.22, 0.95, 7, 10_000
+)
+NONE = Evidence("effect", None, "log points", "2024", "synthetic control", "abc", missing="no donor <is> left")
+
+
+def two() -> tuple[Finding, Finding]:
+    return (
+        Finding(
+            "tail", "Is it <held>?", "pass", FOUND, "at most 25.00 %", "the whole interval is within", "more losses"
+        ),
+        Finding("effect", "Did it work?", "no data", NONE, "above 0", NONE.missing, "the missing figures"),
+    )
+
+
+def test_a_finding_explains_its_rule_inputs_numbers_and_what_would_change_it():
+    said = two()[0].explain()
+    for words in (
+        "Is it <held>? PASS",
+        "Rule: at most 25.00 %.",
+        "Inputs: tail as of 2024-12-31, mean of the worst years, 10,000 scenarios, seed 7, digest abcdef012345.",
+        "Numbers: 20.00 %, interval 19.00 % to 22.00 % (95%).",
+        "Why: the whole interval is within.",
+        "What would change it: more losses.",
+    ):
+        assert words in said
+    assert "Numbers: no donor <is> left." in two()[1].explain()
+
+
+def test_a_verdict_prints_a_line_for_each_finding_and_explains_all():
+    found = verdict(two())
+    assert repr(found).splitlines()[0].startswith("Verdict: no data.")
+    assert len(repr(found).splitlines()) == 3
+    assert found.explain().count("What would change it") == 2
+
+
+def test_a_verdict_in_a_notebook_is_a_table_whose_words_are_no_markup():
+    html = verdict(two())._repr_html_()
+    assert html.count("<tr>") == 3
+    assert "Is it &lt;held&gt;?" in html
+    assert "no donor &lt;is&gt; left" in html
+
+
+def test_why_there_is_no_interval():
+    assert interval(NONE) == "–"
+    assert interval(Evidence("gini", 0.1, "index", "2024", "m", "d")) == "none (no sampling error given)"
