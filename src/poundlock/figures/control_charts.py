@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import altair as alt
@@ -48,7 +49,7 @@ def frontier_figure(a: Assessment, search: Search) -> Figure:
     drawn = chart.mark_line(point=True, strokeWidth=2) if len(search.controls) == 1 else chart.mark_point(size=24)
     return Figure(
         f"frontier-{'-'.join(search.ids)}",
-        f"{'Credit' if credit else 'Cost'} against risk as {_names(search)} {'is' if len(search.controls) == 1 else 'are'} turned; {_around(search)}",
+        f"{'Credit' if credit else 'Cost'} against risk as {_names(search)} {'is' if len(search.controls) == 1 else 'are'} turned; {_around(search.controls)}",
         control_sentence(a, search),
         (*_heads(search), f"granted, {a.plan.system.unit}", f"cost, {a.plan.system.unit} a year", *order),
         tuple(_row(a, search, p) for p in points),
@@ -64,8 +65,8 @@ def _names(search: Search) -> str:
     return " and ".join(f"the {CONTROL_WORDS[c.kind]}" for c in search.controls)
 
 
-def _around(search: Search) -> str:
-    alone = all(getattr(c, "others", "today") == "before" for c in search.controls)
+def _around(controls: Sequence[Any]) -> str:
+    alone = all(getattr(c, "others", "today") == "before" for c in controls)
     return "no other limit, as before" if alone else "all other limits as today"
 
 
@@ -73,7 +74,7 @@ def around_words(search: Search) -> str:
     """Which controls are turned and what else holds, as a sentence of its own."""
     names = _names(search)
     said = f"{names[:1].upper()}{names[1:]}"
-    if _around(search).startswith("no other"):
+    if _around(search.controls).startswith("no other"):
         return f"{said} as the only limit."
     return f"{said}{' turned together' if len(search.controls) > 1 else ''}, all other limits as today."
 
@@ -107,7 +108,7 @@ def _row(a: Assessment, search: Search, point: Point) -> tuple[str, ...]:
 def _flags(a: Assessment, search: Search, credit: bool) -> list[Any]:
     """Upright lines at today's setting and at the one found, with words beside them."""
     result, held = search.result, search.result.held
-    start = "no cap, as before" if _around(search).startswith("no other") else "today"
+    start = "no cap, as before" if _around(search.controls).startswith("no other") else "today"
     marked: list[dict[str, Any]] = [{"x": _across(result.today, credit), "says": start}]
     if held is not None and held.setting != result.today.setting:
         found = "loosest that holds" if len(search.controls) == 1 else "cheapest that holds"
@@ -127,7 +128,11 @@ def _flags(a: Assessment, search: Search, credit: bool) -> list[Any]:
 
 def stands(a: Assessment, search: Search) -> str:
     """Where the controls stand now, in words."""
-    return "without a cap" if _around(search).startswith("no other") else f"at {setting_words(a, search, search.today)}"
+    return (
+        "without a cap"
+        if _around(search.controls).startswith("no other")
+        else f"at {setting_words(a, search, search.today)}"
+    )
 
 
 def control_sentence(a: Assessment, search: Search) -> str:
@@ -187,7 +192,7 @@ def brake_figure(a: Assessment, study: BrakeStudy) -> Figure:
     ]
     return Figure(
         f"brake-{study.brake.id}",
-        f"Brake distance: the {CONTROL_WORDS[study.control.kind]}, put on after a shock",
+        f"Brake distance: the {CONTROL_WORDS[study.control.kind]}, put on after a shock; {_around((study.control,))}",
         brake_sentence(a, study),
         ("days until decided", f"mean balance of the year, {a.plan.system.unit}", *order),
         tuple(rows),

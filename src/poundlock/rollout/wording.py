@@ -19,8 +19,9 @@ def shown(value: float | None, unit: str) -> str:
         percent = 100.0 * value
         text = f"{percent:.2f} %" if abs(percent) >= 0.095 or percent == 0 else f"{percent:.2g} %"
     elif unit.startswith("of "):
-        digits = 0 if value == 0.0 or abs(value) >= 0.0995 else 2
-        text = f"{100.0 * value:.{digits}f} % {unit}"
+        percent = 100.0 * value
+        digits = 0 if abs(percent - round(percent)) < 1e-6 else 1 if abs(value) >= 0.0995 else 2
+        text = f"{percent:.{digits}f} % {unit}"
     elif unit == "log points":
         text = f"{value:+.3f}" if abs(value) >= 0.0005 or value == 0 else f"{value:+.1g}"
     elif unit in ("index", "index change"):
