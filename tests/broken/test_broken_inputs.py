@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from conftest import all_told, edit, told_once
+from poundlock import check
 
 PLAN, BANKS, TOTALS, PANEL = "plan.yaml", "institutions.csv", "totals.csv", "panel.csv"
 
@@ -190,3 +191,15 @@ def test_controls_that_contradict_each_other_are_told(kind: str, others: str, fo
     (said,) = problems(starter)
     assert found in said.found
     assert (starter / PLAN).read_text(encoding="utf-8").splitlines()[said.line - 1].count("together: [second]") == 1
+
+
+def test_funding_that_only_calls_margins_is_no_mistake(starter: Path):
+    """Nothing is runnable or short-term; calls on what sales lower in price are funding all the same."""
+    edit(starter / "pools.csv", "net_margin\n", "net_margin,market_depth\n")
+    rows = (starter / "pools.csv").read_text(encoding="utf-8").splitlines()
+    text = "\n".join([rows[0], *(f"{row},5000" for row in rows[1:])]) + "\n"
+    (starter / "pools.csv").write_text(text, encoding="utf-8")
+    edit(
+        starter / PLAN, "tolerances:", "contagion: { sales: { rule: target }, funding: { margin: 0.2 } }\n\ntolerances:"
+    )
+    assert check(starter / PLAN).plan.contagion.funding.margin == 0.2

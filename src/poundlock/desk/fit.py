@@ -61,7 +61,7 @@ def plan_against_system(document: Document[PlanFile], system: System, sound: boo
 
 
 def behaviour_against_system(document: Document[PlanFile], system: System) -> Problems:
-    """Sales without a market or a leverage to hold, funding that nobody can withdraw."""
+    """Sales without a market or a leverage to hold, funding that nobody can withdraw or call."""
     behaviour = document.sections.get("contagion")
     if behaviour is None:
         return
@@ -74,7 +74,8 @@ def behaviour_against_system(document: Document[PlanFile], system: System) -> Pr
         found, expected = "sales above a threshold, but no limit of leverage", "assets over equity, above 1"
         cure = "give contagion.sales.limit, or a column leverage_limit of the institutions"
         yield at_place(document, "contagion", "sales")(found, expected, cure)
-    if funding is not None and system.runnable is None and not short_term(system, funding.horizon_days).nnz:
+    calls = funding is not None and funding.margin > 0.0 and sales is not None
+    if funding and not calls and system.runnable is None and not short_term(system, funding.horizon_days).nnz:
         found = "funding, but nothing can be withdrawn"
         expected = f"a column runnable of the institutions, or debts due within {funding.horizon_days:g} days"
         yield at_place(document, "contagion", "funding")(found, expected, "add one, or remove contagion.funding")
