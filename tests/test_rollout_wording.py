@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from poundlock.evidence import Evidence
 from poundlock.rollout.gate import Finding, verdict
-from poundlock.rollout.wording import interval
+from poundlock.rollout.wording import interval, level_words
 
 FOUND = Evidence(
     "tail", 0.2, "share", "2024-12-31", "mean of the worst years", "abcdef0123456789", 0.19, 0.22, 0.95, 7, 10_000
@@ -52,3 +52,9 @@ def test_a_verdict_in_a_notebook_is_a_table_whose_words_are_no_markup():
 def test_why_there_is_no_interval():
     assert interval(NONE) == "–"
     assert interval(Evidence("gini", 0.1, "index", "2024", "m", "d")) == "none (no sampling error given)"
+
+
+def test_levels_are_told_apart():
+    """Intervals of growing numbers of scenarios are at 1 - 0.05 / looks; a tail of one year in a thousand is not 0 %."""
+    levels = (0.95, 1 - 0.05 / 2, 1 - 0.05 / 12, 0.9999, 6 / 7, 1 - 0.999)
+    assert [level_words(level) for level in levels] == ["95%", "97.5%", "99.6%", "99.99%", "85.7%", "0.1%"]

@@ -10,6 +10,7 @@ from poundlock.desk.assessment import InequalityYear, OutcomeStudy
 from poundlock.evidence import Doubt, Evidence
 from poundlock.pilots import Effect, Outcome, Panel, Pilot, gini, outcome_panel, synthetic_control, theil
 from poundlock.rollout.plan import InequalityGate
+from poundlock.rollout.wording import level_words
 
 EFFECT_METHOD = "synthetic control on pre-period outcomes (Abadie, Diamond and Hainmueller 2010), placebo inversion"
 
@@ -75,7 +76,7 @@ def _doubts(pilot: Pilot, outcome: Outcome, effect: Effect, periods: tuple[int, 
         reason = f"short window: {after} {'period' if after == 1 else 'periods'} after the start, the figures end in {outcome.until}, and at least {outcome.fewest_post_periods} were agreed"
         doubts.append(Doubt(reason, f"figures of all regions up to {pilot.start + outcome.fewest_post_periods - 1}"))
     if effect.level < pilot.level - 1e-9:
-        reason = f"{effect.units - 1} regions to compare with allow a level of {effect.level:.0%} at most, and {pilot.level:.0%} was asked"
+        reason = f"{effect.units - 1} regions to compare with allow a level of {level_words(effect.level)} at most, and {level_words(pilot.level)} was asked"
         doubts.append(Doubt(reason, f"at least {math.ceil(1 / (1 - pilot.level) - 1e-9) - 1} regions to compare with"))
     if not (math.isfinite(effect.low) and math.isfinite(effect.high)):
         reason = "the placebo test cannot bound the effect: too many of the other regions lean on this one"

@@ -10,6 +10,7 @@ import numpy as np
 from poundlock.desk.assessment import Assessment, OutcomeStudy
 from poundlock.figure import FAINT, QUIET, SERIES, Figure, lines
 from poundlock.pilots import Effect, Outcome
+from poundlock.rollout.wording import level_words
 
 
 def effect_figure(a: Assessment, study: OutcomeStudy) -> Figure | None:
@@ -110,7 +111,7 @@ def effect_sentence(a: Assessment, study: OutcomeStudy, outcome: Outcome) -> str
     )
     (least, without_least), (most, without_most) = e.leave_one_out
     said = [
-        f"Mean gap after the start {e.effect:+.3f}{percent}, {e.level:.0%} interval {e.low:+.3f} to {e.high:+.3f}; by the "
+        f"Mean gap after the start {e.effect:+.3f}{percent}, {level_words(e.level)} interval {e.low:+.3f} to {e.high:+.3f}; by the "
         f"test behind this interval p = {e.p_value:.2f}, and with {e.units} regions it could not be below {e.smallest_p:.2f}.",
         f"By the published statistic, the ratio of gaps after and before the start, it ranks {e.rank} of {e.units}. Fit "
         f"before the start: error {e.pre_error:.4f} (limit {outcome.largest_pre_error:g}), {e.pre_error_rank} of {e.units}.",

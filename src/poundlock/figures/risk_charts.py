@@ -11,6 +11,7 @@ from poundlock.desk.assessment import Assessment
 from poundlock.desk.worlds import VALUATION_WORDS
 from poundlock.figure import LIMIT, SERIES, WIDTH, Figure, lines
 from poundlock.rollout.plan import ExpectedShortfall, Scope
+from poundlock.rollout.wording import level_words
 from poundlock.system import equity
 
 SHOWN_PROBABILITIES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
@@ -39,7 +40,7 @@ def _exceedance(a: Assessment, tolerance: ExpectedShortfall) -> Figure:
     return Figure(
         f"losses-{tolerance.id}",
         f"How likely is a loss of at least a given size? {members_words(tolerance.scope)}",
-        f"Mean loss in the worst {1 - tolerance.level:.0%} of years, as a share of equity: {tail}. "
+        f"Mean loss in the worst {level_words(1 - tolerance.level)} of years, as a share of equity: {tail}. "
         f"The limit is {tolerance.at_most:.1%}.",
         ("chance of at least", *order),
         tuple(rows),
@@ -73,7 +74,7 @@ def _curves(points: list[dict[str, Any]], order: list[str]) -> list[Any]:
 
 
 def _limit_line(tolerance: ExpectedShortfall) -> list[Any]:
-    words = f"limit {tolerance.at_most:.1%} on the mean of the worst {1 - tolerance.level:.0%}"
+    words = f"limit {tolerance.at_most:.1%} on the mean of the worst {level_words(1 - tolerance.level)}"
     base = alt.Chart(lines([{"limit": tolerance.at_most, "says": words}])).encode(x="limit:Q")
     text = base.mark_text(color=LIMIT, align="left", dx=5, y=12, fontSize=11).encode(text="says:N")
     return [base.mark_rule(color=LIMIT, strokeDash=[2, 2]), text]

@@ -38,7 +38,12 @@ def interval(evidence: Evidence) -> str:
     if evidence.low is None or evidence.high is None:
         return "none (no sampling error given)" if evidence.draws is None else "–"
     ends = f"{shown(evidence.low, evidence.unit)} to {shown(evidence.high, evidence.unit)}"
-    return ends if evidence.level is None else f"{ends} ({evidence.level:.0%})"
+    return ends if evidence.level is None else f"{ends} ({level_words(evidence.level)})"
+
+
+def level_words(level: float) -> str:
+    """A level or its complement in per cent, to three digits, more where three would say 100: 95%, 99.6%, 0.1%, 99.99%."""
+    return f"{100.0 * level:.{3 if level < 0.9995 else 6}g}%"
 
 
 def explained(finding: Finding) -> str:
