@@ -49,6 +49,13 @@ def test_a_verdict_in_a_notebook_is_a_table_whose_words_are_no_markup():
     assert "no donor &lt;is&gt; left" in html
 
 
+def test_what_was_not_asked_is_never_left_out():
+    found = verdict(two()[:1], [("Did it work?", "No measure <yet>.")])
+    assert "not asked    Did it work? No measure <yet>." in repr(found)
+    assert "Did it work? NOT ASKED\n  Why: No measure <yet>." in found.explain()
+    assert "<td>not asked</td><td>No measure &lt;yet&gt;.</td>" in found._repr_html_()
+
+
 def test_why_there_is_no_interval():
     assert interval(NONE) == "–"
     assert interval(Evidence("gini", 0.1, "index", "2024", "m", "d")) == "none (no sampling error given)"

@@ -65,8 +65,9 @@ class Verdict:
         }[self.worst]
 
     def explain(self) -> str:
-        """Every finding with its rule, inputs, numbers and what would change it."""
-        return "\n".join([f"Verdict: {self.worst}. {self.sentence}", *(explained(f) for f in self.findings)])
+        """Every finding with its rule, inputs, numbers and what would change it; then what was not asked, and why."""
+        absent = [f"{asks} NOT ASKED\n  Why: {why}" for asks, why in self.absent]
+        return "\n".join([f"Verdict: {self.worst}. {self.sentence}", *(explained(f) for f in self.findings), *absent])
 
     def __repr__(self) -> str:
         return told(self)

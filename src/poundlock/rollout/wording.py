@@ -67,11 +67,12 @@ def explained(finding: Finding) -> str:
 
 
 def told(verdict: Verdict) -> str:
-    """A line for each finding, and the sentence."""
+    """The sentence, a line for each finding, and for each question that was not asked."""
     lines = [
         f"  {f.kind:12} {f.gate}: {shown(f.evidence.value, f.evidence.unit)}; {f.limit}; {f.why}"
         for f in verdict.findings
     ]
+    lines += [f"  {'not asked':12} {asks} {why}" for asks, why in verdict.absent]
     return "\n".join([f"Verdict: {verdict.worst}. {verdict.sentence}", *lines])
 
 
@@ -82,6 +83,7 @@ def as_html(verdict: Verdict) -> str:
         (f.asks, shown(f.evidence.value, f.evidence.unit), interval(f.evidence), f.limit, f.kind, f.why, f.would_change)
         for f in verdict.findings
     ]
+    rows += [(asks, "–", "–", "–", "not asked", why, "–") for asks, why in verdict.absent]
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     head = "".join(f"<th>{head}</th>" for head in heads)
     said = f"<p><b>Verdict: {escape(verdict.worst)}.</b> {escape(verdict.sentence)}</p>"
