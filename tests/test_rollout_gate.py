@@ -73,7 +73,7 @@ def test_missing_unconverged_or_doubtful_evidence_never_passes(unfit: Evidence, 
         judge_tolerance(LIMIT_GATE, TOLERANCE, unfit),
         judge_effect(EFFECT_GATE, unfit),
         judge_inequality(EVEN_GATE, unfit),
-        judge_control(CONTROL_GATE, unfit, "controlled", "25 % of tier 1", today_broken=False),
+        judge_control(CONTROL_GATE, unfit, "controlled", "25 % of tier 1", "30 % of tier 1", today_broken=False),
     ]
     assert {f.kind for f in judged} == {kind}
     assert all(f.why and f.would_change for f in judged)
@@ -111,7 +111,10 @@ def test_inequality_is_judged_by_its_change(value, kind):
 )
 def test_controllability_is_judged_at_todays_setting(outcome, value, broken, kind):
     found = evidence(value, missing="" if value is not None else "no setting holds", unit="of tier 1")
-    assert judge_control(CONTROL_GATE, found, outcome, "25 % of tier 1", today_broken=broken).kind == kind
+    assert (
+        judge_control(CONTROL_GATE, found, outcome, "25 % of tier 1", "30 % of tier 1", today_broken=broken).kind
+        == kind
+    )
 
 
 def test_the_worst_finding_wins_in_any_order():
