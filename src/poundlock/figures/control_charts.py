@@ -65,16 +65,20 @@ def _names(search: Search) -> str:
     return " and ".join(f"the {CONTROL_WORDS[c.kind]}" for c in search.controls)
 
 
+def _alone(controls: Sequence[Any]) -> bool:
+    """Whether these are the only limits while they are turned."""
+    return all(getattr(c, "others", "today") == "before" for c in controls)
+
+
 def _around(controls: Sequence[Any]) -> str:
-    alone = all(getattr(c, "others", "today") == "before" for c in controls)
-    return "no other limit, as before" if alone else "all other limits as today"
+    return "no other limit, as before" if _alone(controls) else "all other limits as today"
 
 
 def around_words(search: Search) -> str:
     """Which controls are turned and what else holds, as a sentence of its own."""
     names = _names(search)
     said = f"{names[:1].upper()}{names[1:]}"
-    if _around(search.controls).startswith("no other"):
+    if _alone(search.controls):
         return f"{said} as the only limit."
     return f"{said}{' turned together' if len(search.controls) > 1 else ''}, all other limits as today."
 
@@ -108,7 +112,7 @@ def _row(a: Assessment, search: Search, point: Point) -> tuple[str, ...]:
 def _flags(a: Assessment, search: Search, credit: bool) -> list[Any]:
     """Upright lines at today's setting and at the one found, with words beside them."""
     result, held = search.result, search.result.held
-    start = "no cap, as before" if _around(search.controls).startswith("no other") else "today"
+    start = "no cap, as before" if _alone(search.controls) else "today"
     marked: list[dict[str, Any]] = [{"x": _across(result.today, credit), "says": start}]
     if held is not None and held.setting != result.today.setting:
         found = "loosest that holds" if len(search.controls) == 1 else "cheapest that holds"
@@ -128,11 +132,7 @@ def _flags(a: Assessment, search: Search, credit: bool) -> list[Any]:
 
 def stands(a: Assessment, search: Search) -> str:
     """Where the controls stand now, in words."""
-    return (
-        "without a cap"
-        if _around(search.controls).startswith("no other")
-        else f"at {setting_words(a, search, search.today)}"
-    )
+    return "without a cap" if _alone(search.controls) else f"at {setting_words(a, search, search.today)}"
 
 
 def control_sentence(a: Assessment, search: Search) -> str:
