@@ -79,7 +79,7 @@ def told(verdict: Verdict) -> str:
 def as_html(verdict: Verdict) -> str:
     """The verdict as a table."""
     heads = ("asked", "number", "interval", "limit", "finding", "why", "what would change it")
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (f.asks, shown(f.evidence.value, f.evidence.unit), interval(f.evidence), f.limit, f.kind, f.why, f.would_change)
         for f in verdict.findings
     ]
