@@ -210,7 +210,9 @@ def _interval(
     value: float, influence: Floats, draws: NDArray[np.int64], total: int, replicates: int, confidence: float
 ) -> tuple[float, float, float]:
     """Standard error, low and high. The mean of a few large losses and many noughts is skewed, and low exactly when its error looks
-    small; the normal quantiles are bent by its skewness (Hall 1992, Journal of the Royal Statistical Society B 54(1), eq. 2.1)."""
+    small; the normal quantiles are bent by its skewness (Hall 1992, On the removal of skewness by transformation, Journal of
+    the Royal Statistical Society B 54(1)): g(T) = T + r T^2 / 3 + r^2 T^3 / 27 + r / 6 of the studentised mean T with skewness r of the
+    mean is normal but for terms of the order of r^2, and rises everywhere."""
     error, skewness = _spread(influence, draws, total, replicates)
     quantile = _quantile(confidence, replicates)
     low, high = (value - error * _bent(side, skewness) for side in (quantile, -quantile))
@@ -218,7 +220,7 @@ def _interval(
 
 
 def _bent(quantile: float, skewness: float) -> float:
-    """Quantile of (mean - truth) / error where the mean has this skewness: the inverse of Hall's cubic transformation."""
+    """Quantile of (mean - truth) / error where the mean has this skewness: the inverse of Hall's g."""
     if abs(skewness) < 1e-9:
         return quantile
     return 3.0 / skewness * (float(np.cbrt(1.0 + skewness * (quantile - skewness / 6.0))) - 1.0)
