@@ -118,6 +118,14 @@ def test_the_report_says_whether_runs_and_sales_are_counted(html: str, starter_r
         assert words in report_html(replace(starter_run, plan=plan))
 
 
+def test_a_run_bounded_in_seconds_does_not_promise_the_same_bits(html: str, starter_run):
+    assert "give the same numbers to the last bit." in html
+    scenarios = starter_run.plan.scenarios.model_copy(update={"seconds": 60.0})
+    bounded = report_html(replace(starter_run, plan=starter_run.plan.model_copy(update={"scenarios": scenarios})))
+    assert "to the last bit" not in bounded
+    assert "how many scenarios were drawn hangs on the machine" in bounded
+
+
 def test_the_same_assessment_gives_the_same_bytes(html: str, starter_run):
     assert report_html(starter_run) == html
 

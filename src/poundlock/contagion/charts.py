@@ -136,7 +136,7 @@ def importance_figure(found: Importance) -> Figure:
     return Figure(
         "contagion-importance",
         f"The most important and the most vulnerable institutions, by {found.valuation}",
-        f"Each institution loses all its equity once, alone. Amplification of the network is {found.amplification:.2f}.",
+        f"Each institution loses all its equity once, alone. Amplification of the network is {found.amplification:.3f}.",
         ("place", "important", "of others' equity", "vulnerable", "own mean loss"),
         rows,
         alt.hconcat(*panels, spacing=24),

@@ -142,10 +142,10 @@ def amplification_sentence(a: Assessment) -> str:
     """Whether linear DebtRank is stable on this network, in words."""
     factor = a.importance.amplification
     if factor < 1.0:
-        return f"Amplification in this network is {factor:.2f}, below one: losses die out as they pass on."
+        return f"Amplification in this network is {factor:.3f}, below one: losses die out as they pass on."
     network = "rebuilt network" if a.rebuilt else "network"
     return (
-        f"Amplification in this {network} is {factor:.2f}, above one: by linear DebtRank almost any loss grows until "
+        f"Amplification in this {network} is {factor:.3f}, above one: by linear DebtRank almost any loss grows until "
         "institutions fail. Read it as instability of the model on this network, not as a forecast for those named."
     )
 
