@@ -14,6 +14,7 @@ import typer
 
 from poundlock.cli.contagion import contagion_command
 from poundlock.cli.plans import check_command, init_command, run_command, schema_command
+from poundlock.cli.rules import rules_command
 from poundlock.cli.screen import interrupt
 from poundlock.version import VERSION
 
@@ -40,6 +41,7 @@ for name, command in (
     ("run", run_command),
     ("check", check_command),
     ("contagion", contagion_command),
+    ("rules", rules_command),
     ("init", init_command),
     ("schema", schema_command),
 ):
