@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from poundlock.contagion.compiled import door, inner
-from poundlock.contagion.flat import ALIVE, BEFORE, GAP, MOVED, ON_OWN_LOSS, OPEN, UNSETTLED
+from poundlock.contagion.flat import ALIVE, BEFORE, GAP, MOVED, ON_OWN_LOSS, OPEN, STATED, UNSETTLED
 from poundlock.contagion.kernels import find_equity, in_lanes, settle, share_lost, share_lost_lanes
 from poundlock.contagion.lanes import any_above, gather, load, most, store
 from poundlock.contagion.sales import ALL_OF_IT, rounds, unmet
@@ -42,8 +42,8 @@ def _fill_base(initial, losses, order, first, lanes, base, start, end):
 
 
 @inner
-def _fixed_dues(promises, direct, stopped, order, first, lanes, due):
-    """Promises that depend on the scenario alone: on own direct losses, and payments that an outage keeps from settling."""
+def _fixed_dues(promises, direct, stopped, stated, order, first, lanes, due):
+    """Promises that depend on the scenario alone: on own direct losses, payments that an outage keeps from settling, and covers."""
     for c in range(len(promises.kind)):
         for lane in range(due.shape[1]):
             due[c, lane] = 0.0
@@ -56,6 +56,8 @@ def _fixed_dues(promises, direct, stopped, order, first, lanes, due):
                     due[c, lane] = min(promises.limit[c], promises.share[c] * over)
                 elif promises.kind[c] == UNSETTLED:
                     due[c, lane] = promises.share[c] * stopped[s, promises.payer[c]]
+                elif promises.kind[c] == STATED:
+                    due[c, lane] = stated[s, promises.column[c]]
 
 
 @inner
@@ -177,6 +179,7 @@ def solve_blocks(
     losses,
     direct,
     stopped,
+    stated,
     order,
     settings,
     block,
@@ -189,12 +192,12 @@ def solve_blocks(
     gap,
 ):
     """Claims alone. losses (s, n): before anything spreads; direct (s, n): the part that insurance of own losses covers; stopped
-    (s, n): days of outage, or empty; order (s): scenarios as they are put into blocks. Outputs: equity (s, n), lost (s, n * g), due (s, c), sweeps, gap (s)."""
+    (s, n): days of outage, or empty; stated (s, m): what falls due under covers, by pair; order (s): scenarios as they are put into blocks. Outputs: equity (s, n), lost (s, n * g), due (s, c), sweeps, gap (s)."""
     count, width = len(order), len(block.row)
     for first in range(thread * width, count, threads * width):
         lanes = min(width, count - first)
         _clear(block, lanes)
-        _fixed_dues(promises, direct, stopped, order, first, lanes, block.due)
+        _fixed_dues(promises, direct, stopped, stated, order, first, lanes, block.due)
         _begin(network, promises, block, settings, initial, losses, order, first, lanes)
         settle(network, promises, block, settings)
         _finish(network, promises, block, order, first, lanes, equity, lost, due, sweeps, gap)
@@ -209,6 +212,7 @@ def trade_blocks(
     losses,
     direct,
     stopped,
+    stated,
     runs,
     order,
     settings,
@@ -236,7 +240,7 @@ def trade_blocks(
     for first in range(thread * width, count, threads * width):
         lanes = min(width, count - first)
         _clear(block, lanes)
-        _fixed_dues(promises, direct, stopped, order, first, lanes, block.due)
+        _fixed_dues(promises, direct, stopped, stated, order, first, lanes, block.due)
         _open_markets(markets, trading, runs, order, first, lanes)
         _begin(network, promises, block, settings, initial, losses, order, first, lanes)
         rounds(network, promises, markets, block, trading, initial, settings)

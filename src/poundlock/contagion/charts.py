@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 SHOWN = 15
 COLOURS = dict(
-    zip(("shock", "outage", "credit", "stakes", "settlement", "prices", "guarantees"), (FAINT, *SERIES), strict=True)
+    zip(
+        ("shock", "outage", "credit", "stakes", "settlement", "prices", "guarantees"), (FAINT, *SERIES[:6]), strict=True
+    )
 )
 
 

@@ -18,6 +18,7 @@ from poundlock.contagion.single_hit import single_hit
 from poundlock.contagion.threads import block_width, physical_memory, share_out
 from poundlock.system.arrays import system_from_arrays
 from poundlock.system.balance import System
+from poundlock.system.covers import pairs_of
 
 EMPTY = np.zeros((0, 0))
 EQUITY_ENOUGH = ("default-only", "linear-debtrank", "exponential-debtrank")
@@ -29,6 +30,7 @@ def propagate(
     *,
     outages: ArrayLike | None = None,
     runs: ArrayLike | None = None,
+    dues: ArrayLike | None = None,
     tolerance: float = 1e-12,
     max_rounds: int = 10_000,
     exact: bool = False,
@@ -44,7 +46,8 @@ def propagate(
     X[i, j] what i may lose on j; then external_assets and external_liabilities, (n,), are required (or equity alone where
     the valuation needs no more). losses: (s, n) or (n,), loss on external assets in money, negative for a gain. outages:
     (s, n), days for which an institution stops serving those that depend on it. runs: (s, n), share of runnable balances
-    that customers withdraw from outside. model: what `prepare` takes (valuation, recovery, alpha, beta, exponent, horizon_days,
+    that customers withdraw from outside. dues: (s, m), what falls due in each scenario under the system's covers, by pair of
+    payer and payee as `system.covers.pairs_of` lists them; left out: nothing. model: what `prepare` takes (valuation, recovery, alpha, beta, exponent, horizon_days,
     stops_when_failed_days, sales, funding), and with a plain matrix external_rank, volatility, obligations (checked against
     the claims) and other fields of System.
 
@@ -59,15 +62,15 @@ def propagate(
     Source: Barucca et al. 2020, Mathematical Finance 30(4), eq. 2 and theorem 1; order of rounds: `sales`.
     """
     made = as_model(system, **model)
-    direct, stopped, withdrawn = _scenarios(made, losses, outages, runs)
+    direct, stopped, withdrawn, stated = _scenarios(made, losses, outages, runs, dues)
     if not (tolerance > 0.0 and max_rounds >= 1):
         raise ValueError(f"tolerance {tolerance:g}, max_rounds {max_rounds}; expected above 0 and at least 1")
     settings = Settings(float(tolerance), int(max_rounds), bool(extrapolate and made.extrapolates), True, made.own)
-    found = _solve(made, direct, stopped, withdrawn, settings, threads)
+    found = _solve(made, direct, stopped, withdrawn, stated, settings, threads)
     if exact:
         found = finish_exactly(found)
     if bracket:
-        found = found.with_least(_least(made, direct, stopped, settings, threads))
+        found = found.with_least(_least(made, direct, stopped, stated, settings, threads))
     return found
 
 
@@ -95,7 +98,7 @@ def debtrank(
     if once:
         settings = {k: options.pop(k) for k in ("threads",) if k in options}
         made = as_model(system, valuation="linear-debtrank", recovery=recovery, **options)
-        return single_hit(made, _scenarios(made, losses, None, None)[0], **settings)
+        return single_hit(made, _scenarios(made, losses, None, None, None)[0], **settings)
     valuation = "linear-debtrank" if exponent == 0.0 else "exponential-debtrank"
     return propagate(system, losses, **{"valuation": valuation, "exponent": exponent, "recovery": recovery, **options})
 
@@ -173,8 +176,8 @@ def _agree(exposures: csr_array, assets: Floats, outside: Floats, obligations: A
         raise ValueError(f"obligations without claims: {j} owes {owed[j]:,.6g}, claims on it are {claimed[j]:,.6g}")
 
 
-def _scenarios(made: Model, losses: Any, outages: Any, runs: Any) -> tuple[Floats, Floats, Floats]:
-    """Direct losses by shock, days of outage and runs, each (s, n), the last two empty where not given."""
+def _scenarios(made: Model, losses: Any, outages: Any, runs: Any, dues: Any) -> tuple[Floats, Floats, Floats, Floats]:
+    """Direct losses by shock, days of outage and runs, each (s, n), the last two empty where not given; and dues, (s, m)."""
     n = len(made.system)
     shapes = {
         name: np.atleast_2d(np.asarray(x)).shape
@@ -205,7 +208,19 @@ def _scenarios(made: Model, losses: Any, outages: Any, runs: Any) -> tuple[Float
             raise ValueError(
                 f"{name}[{wrong[0][0]}, {wrong[0][1]}] is {values[tuple(wrong[0])]:g}; expected {expected}"
             )
-    return direct, stopped, withdrawn
+    return direct, stopped, withdrawn, _stated(made, dues, count)
+
+
+def _stated(made: Model, dues: Any, count: int) -> Floats:
+    """What falls due under covers. (s, m)."""
+    pairs = len(pairs_of(made.system.covers))
+    if dues is None:
+        return np.zeros((count, pairs))
+    stated = _finite("dues", dues)
+    if stated.shape != (count, pairs) or np.any(stated < 0.0):
+        expected = f"({count}, {pairs}), money for each pair of payer and payee, not negative"
+        raise ValueError(f"dues have shape {stated.shape}, least {stated.min(initial=0.0):g}; expected {expected}")
+    return stated
 
 
 def _finite(name: str, values: Any) -> Floats:
@@ -228,7 +243,13 @@ def _fits(made: Model, count: int) -> None:
 
 
 def _solve(
-    made: Model, direct: Floats, stopped: Floats, withdrawn: Floats, settings: Settings, threads: int | None
+    made: Model,
+    direct: Floats,
+    stopped: Floats,
+    withdrawn: Floats,
+    stated: Floats,
+    settings: Settings,
+    threads: int | None,
 ) -> Propagation:
     """Allocate, run the kernels over all blocks, and put the record together."""
     count, n, groups = len(direct), len(made.system), len(made.groups)
@@ -241,7 +262,7 @@ def _solve(
     sweeps, gap = np.zeros(count, dtype=np.int64), np.zeros(count)
     order = np.argsort(hit.sum(axis=1), kind="stable")  # scenarios of like severity end together
     found = (equity, lost, due, sweeps, gap)
-    where = (made.initial, hit, direct, stopped)
+    where = (made.initial, hit, direct, stopped, stated)
     trade = None
     if markets is None:
         width = block_width(count)
@@ -271,8 +292,10 @@ def _arrays(shapes: list[tuple[int, int]]) -> list[Floats]:
     return [part.reshape(shape) for part, shape in zip(np.split(whole, ends[:-1]), shapes, strict=True)]
 
 
-def _least(made: Model, direct: Floats, stopped: Floats, settings: Settings, threads: int | None) -> Propagation:
+def _least(
+    made: Model, direct: Floats, stopped: Floats, stated: Floats, settings: Settings, threads: int | None
+) -> Propagation:
     if made.markets is not None:
         raise ValueError("a bracket needs claims alone: prices and calls depend on the way, not only on the values")
     from_below = settings._replace(rising=False, extrapolate=False)
-    return _solve(made, direct, stopped, EMPTY, from_below, threads)
+    return _solve(made, direct, stopped, EMPTY, stated, from_below, threads)

@@ -18,6 +18,7 @@ ON_CLAIMS: Final = 0
 ON_OWN_LOSS: Final = 1
 ON_SHORTFALL: Final = 2
 UNSETTLED: Final = 3
+STATED: Final = 4
 
 
 class Network(NamedTuple):
@@ -49,7 +50,8 @@ class Network(NamedTuple):
 
 class Promises(NamedTuple):
     """c contingent claims, sorted by payee and order. payee_starts (n + 1); kind, payer, group, rank, share, deductible, limit
-    (c): group says how it is valued, rank where it stands among the payer's obligations; cover_starts (c + 1), cover_slot, cover_amount: the claims covered; payer_starts (n + 1), of_payer (c): by payer."""
+    (c): group says how it is valued, rank where it stands among the payer's obligations; column (c): of the dues that are stated scenario by
+    scenario; cover_starts (c + 1), cover_slot, cover_amount: the claims covered; payer_starts (n + 1), of_payer (c): by payer."""
 
     payee_starts: Whole
     kind: Whole
@@ -59,6 +61,7 @@ class Promises(NamedTuple):
     share: Floats
     deductible: Floats
     limit: Floats
+    column: Whole
     cover_starts: Whole
     cover_slot: Short
     cover_amount: Floats

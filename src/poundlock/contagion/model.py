@@ -181,7 +181,11 @@ def _parts(system: System, mechanism: Mechanism) -> Parts:
 
 
 def _promised_ranks(system: System) -> set[int]:
-    return {g.rank for g in system.guarantees} | ({1} if system.dependences is not None else set())
+    return (
+        {g.rank for g in system.guarantees}
+        | {c.rank for c in system.covers}
+        | ({1} if system.dependences is not None else set())
+    )
 
 
 def _group(valuation: Any, rank: int, mechanism: Mechanism) -> Group:
@@ -267,7 +271,8 @@ def _network(
 def _owed_by_rank(system: System) -> dict[int, Floats]:
     """All obligations by seniority, external ones at theirs. Each (n,)."""
     n = len(system)
-    owed = {rank: np.zeros(n) for rank in {g.rank for g in system.guarantees} | {1}}
+    promised = {g.rank for g in system.guarantees} | {c.rank for c in system.covers}
+    owed = {rank: np.zeros(n) for rank in promised | {1}}
     owed[system.external_rank] = owed.get(system.external_rank, np.zeros(n)) + system.external_liabilities
     for layer in system.layers:
         if layer.kind == "debt":

@@ -8,20 +8,20 @@ the year fall evenly on its days, each on the balance of that day, so that the y
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import Field
 
-from poundlock.measures import JointLending, JointLoans, Limits, apply, granted, lives
+from poundlock.measures import Deals, apply, granted, unlimited
 from poundlock.reading import Declared
 from poundlock.risk.controls import limited
 from poundlock.rollout.plan import Id
 from poundlock.system.balance import System
 
 YEAR = 365.0
+SMALL = 2.0**-40
 
 
 class Brake(Declared):
@@ -53,24 +53,28 @@ def share_still_as_before(delay_days: float, life_days: ArrayLike) -> Any:
 
 def braked(
     base: System,
-    measures: Sequence[JointLending],
-    loans: Mapping[str, JointLoans],
-    limits: Mapping[str, Limits],
+    measures: Sequence[Any],
+    deals: Mapping[str, Deals],
+    terms: Mapping[str, Any],
     control: Any,
     value: float,
     delay_days: float,
 ) -> tuple[System, float]:
-    """The system with the mean balances of the year in which the control is set to value after so many days, and the joint loans in it,
-    money. limits: before the decision."""
+    """The system with the mean balances of the year in which the control is set to value after so many days, and the credit by measures in it,
+    money. terms: before the decision."""
     system, total = base, 0.0
     for measure in measures:
-        now, wished = limits[measure.id], loans[measure.id]
-        size = granted(measure, now, wished, base)
+        now, wished = terms[measure.id], deals[measure.id]
+        part = np.ones(len(wished))
         if measure.id == control.measure:
             then, asked = limited(now, wished, [(control, value)])
-            share = share_still_as_before(delay_days, lives(measure, wished))
-            size = share * size + (1.0 - share) * granted(measure, then, asked, base)
-        on_books = replace(wished, amount=size)
-        system = apply(measure, Limits(platform_share=now.platform_share), on_books, system)
-        total += float(size.sum())
+            size = granted(measure, now, wished, system)
+            share = share_still_as_before(delay_days, wished.life)
+            mean = share * size + (1.0 - share) * granted(measure, then, asked, system)
+            now = unlimited(measure, now)
+            whole = granted(measure, now, wished.scaled(SMALL), system) / SMALL  # no one's cash binds what is so small
+            part = np.divide(mean, whole, out=np.zeros(len(wished)), where=whole > 0)
+        on_books = wished.scaled(part)
+        total += float(granted(measure, now, on_books, system).sum()) if measure.CREDIT else 0.0
+        system = apply(measure, now, on_books, system)
     return system, total

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field, model_validator
 from scipy.sparse import csr_array
 
-from poundlock.measures import JointLending, JointLoans, Limits, apply, granted
+from poundlock.measures import Deals, apply, granted
 from poundlock.reading import Declared
 from poundlock.risk.scenarios import FUND
 from poundlock.rollout.plan import Id, Scope
@@ -55,7 +55,7 @@ class _Control(Declared):
 
 class _MeasureControl(_Control):
     measure: Id
-    """The joint-lending measure that it limits."""
+    """The measure that it limits."""
     others: Literal["today", "before"] = "today"
     """Setting of all other limits while this one is searched: today's, or the earlier ones (then the control works alone)."""
 
@@ -155,7 +155,7 @@ LIMITS: dict[type, str] = {
 
 @dataclass(frozen=True)
 class Controlled:
-    """A system under a setting of controls. granted: joint loans on the books, money. taken: by control id, the money that it takes
+    """A system under a setting of controls. granted: credit by the measures on the books, money. taken: by control id, the money that it takes
     (credit not granted, capital or money held, lending cut). cost: a year, over all controls."""
 
     system: System = field(repr=False)
@@ -166,25 +166,26 @@ class Controlled:
 
 def under_controls(
     base: System,
-    measures: Sequence[JointLending],
-    loans: Mapping[str, JointLoans],
-    limits: Mapping[str, Limits],
+    measures: Sequence[Any],
+    deals: Mapping[str, Deals],
+    terms: Mapping[str, Any],
     setting: Sequence[tuple[Any, float]],
 ) -> Controlled:
-    """The measures applied under these limits, and each control at its value."""
+    """The measures applied one after the other under these terms, those of `terms` alone, and each control at its value."""
     system, total, taken = base, 0.0, {}
     for measure in measures:
-        if measure.id not in limits:
+        if measure.id not in terms:
             continue
         own = [(c, v) for c, v in setting if isinstance(c, ON_MEASURES) and c.measure == measure.id]
-        now, wished = limits[measure.id], loans[measure.id]
+        now, wished = terms[measure.id], deals[measure.id]
         changed, asked = limited(now, wished, own)
-        left = float(granted(measure, changed, asked, base).sum())
+        left = float(granted(measure, changed, asked, system).sum())
         for control, _ in own:
-            rest_limits, rest_loans = limited(now, wished, [one for one in own if one[0] is not control])
-            without = float(granted(measure, _lifted(rest_limits, control), rest_loans, base).sum())
+            rest_terms, rest_deals = limited(now, wished, [one for one in own if one[0] is not control])
+            without = float(granted(measure, _lifted(rest_terms, control), rest_deals, system).sum())
             taken[control.id] = max(0.0, without - left)
-        system, total = apply(measure, changed, asked, system), total + left
+        system = apply(measure, changed, asked, system)
+        total += left if measure.CREDIT else 0.0
     for control, value in setting:
         if not isinstance(control, ON_MEASURES):
             system, taken[control.id] = _ON_SYSTEMS[type(control)](system, control, value)
@@ -192,14 +193,14 @@ def under_controls(
     return Controlled(system, total, taken, float(cost))
 
 
-def limited(now: Limits, loans: JointLoans, own: Sequence[tuple[Any, float]]) -> tuple[Limits, JointLoans]:
-    """Limits and wished-for loans with these controls at their values."""
+def limited(now: Any, deals: Deals, own: Sequence[tuple[Any, float]]) -> tuple[Any, Deals]:
+    """Terms and wished-for business with these controls at their values."""
     changes: dict[str, Any] = {LIMITS[type(c)]: v for c, v in own if type(c) in LIMITS}
     kept = float(np.prod([v for c, v in own if isinstance(c, Suspension)]))
-    return now.model_copy(update=changes), replace(loans, amount=loans.amount * kept)
+    return now.model_copy(update=changes), deals.scaled(kept)
 
 
-def _lifted(limits: Limits, control: Any) -> Limits:
+def _lifted(limits: Any, control: Any) -> Any:
     """Without the cap that this control sets; a contribution floor at its loosest."""
     if isinstance(control, ContributionFloor):
         return limits.model_copy(update={"platform_share": control.loosest})
@@ -316,4 +317,8 @@ def _with_one_more(system: System, name: str, assets: float, promises: tuple[Gua
         leverage_limit=longer(system.leverage_limit, np.nan),
         leverage_buffer=longer(system.leverage_buffer, np.nan),
         volatility=longer(system.volatility, 0.0),
+        income=longer(system.income, 0.0),
+        commitments=None
+        if system.commitments is None
+        else np.vstack([system.commitments, np.zeros((1, system.commitments.shape[1]))]),
     )

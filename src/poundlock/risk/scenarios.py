@@ -10,11 +10,12 @@ from typing import Annotated, Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
-from scipy.special import ndtr, ndtri, stdtr
+from scipy.special import ndtri, stdtr
 
 from poundlock.reading import Declared
 from poundlock.risk.draws import BLOCK, Stream, Way, draw
-from poundlock.system.balance import Floats, System
+from poundlock.risk.laws import losses
+from poundlock.system.balance import AssetClass, Floats, System
 
 MOST_SCENARIOS = 10_000_000
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -140,7 +141,7 @@ class Drivers:
     """What the draws need to know of a system, the same with and without a measure, so that draws are common.
 
     loadings: (n + k, f) on the f shared factors, rows of institutions first, then pools. own: (n,) weight of each
-    institution's own draw. volatility: (n,). pools: (k, 4): default probability, loss given default, correlation, margin.
+    institution's own draw. volatility: (n,). classes: the k pools and other asset classes, each with its law.
     outages: (o, 3) and runs: (r, 3), for each institution concerned its number, then rate and mean days, or chance and share.
     degrees: of the t copula, infinite for the Gaussian one.
     """
@@ -148,7 +149,7 @@ class Drivers:
     loadings: Floats = field(repr=False)
     own: Floats = field(repr=False)
     volatility: Floats = field(repr=False)
-    pools: Floats = field(repr=False)
+    classes: tuple[AssetClass, ...] = field(repr=False)
     factors: tuple[str, ...]
     outages: Floats = field(repr=False)
     runs: Floats = field(repr=False)
@@ -186,13 +187,10 @@ def drivers(system: System, model: ScenarioModel) -> Drivers:
         raise ValueError(f"{found}; expected at most 1")
     own = np.sqrt(np.maximum(0.0, 1.0 - together))
     volatility = np.array([model.volatility[kind] for kind in kinds])
-    pools = np.array(
-        [[p.default_probability, p.loss_given_default, p.correlation, p.net_margin] for p in system.asset_classes]
-    ).reshape(-1, 4)
     outages = _by_kind(system, [(one.kinds, one.per_year, one.mean_days) for one in model.outages])
     runs = _by_kind(system, [(one.kinds, one.chance, one.share) for one in model.runs])
     degrees = np.inf if model.degrees_of_freedom is None else model.degrees_of_freedom
-    return Drivers(loadings, own, volatility, pools, names, outages, runs, degrees)
+    return Drivers(loadings, own, volatility, system.asset_classes, names, outages, runs, degrees)
 
 
 def factors_of(system: System, model: ScenarioModel) -> tuple[str, ...]:
@@ -286,13 +284,11 @@ def stream(of: Drivers, model: ScenarioModel, shifts: Floats = EMPTY) -> Stream:
 def draw_blocks(of: Drivers, model: ScenarioModel, shifts: Floats = EMPTY, begin: int = 0) -> Iterator[Shocks]:
     """Shocks piece by piece, from number `begin` on; every piece of 1,024 scenarios has a generator of its own.
 
-    Asset value after a year is lognormal with mean one: loss = 1 - exp(v x - v^2 / 2), x standard normal. Pool loss is Vasicek's
-    (2002, Risk 15(12)): LGD N((N^-1(PD) - sqrt(rho) z) / sqrt(1 - rho)) - margin. With a t copula x and z are t variates that
+    Asset value after a year is lognormal with mean one: loss = 1 - exp(v x - v^2 / 2), x standard normal. Pools lose by their law, see
+    `laws`. With a t copula x and z are t variates that
     share one mixing variable, mapped back to normal ones (Demarta and McNeil 2005, International Statistical Review 73(1)).
     """
     n, shared = len(of.own), len(of.factors)
-    probability, given_default, correlation, margin = of.pools.T
-    threshold = ndtri(probability)
     for piece in draw(stream(of, model, shifts), begin):
         factors = piece.normal[:, :shared]
         systematic = np.einsum("sf,if->si", factors, of.loadings)
@@ -301,8 +297,8 @@ def draw_blocks(of: Drivers, model: ScenarioModel, shifts: Floats = EMPTY, begin
             mixing = np.sqrt(piece.uniform.chisquare(of.degrees, BLOCK)[: len(x), None] / of.degrees)
             x, z = _as_normal(x / mixing, of.degrees), _as_normal(z / mixing, of.degrees)
         asset_loss = 1.0 - np.exp(of.volatility * x - 0.5 * of.volatility**2)
-        pool_loss = given_default * ndtr((threshold - np.sqrt(correlation) * z) / np.sqrt(1.0 - correlation)) - margin
         outages, runs = _outages(of, piece.uniform, len(x)), _runs(of, piece.uniform, len(x))
+        pool_loss = losses(of.classes, z, piece.uniform)
         yield Shocks(asset_loss, pool_loss, outages, runs, piece.weight, factors, piece.first, piece.replicate)
 
 
@@ -335,10 +331,13 @@ def _runs(of: Drivers, generator: np.random.Generator, size: int) -> Floats:
 
 
 def shock(system: System, asset_loss: Floats, pool_loss: Floats) -> Floats:
-    """Money lost on external assets by each institution. Shape (b, n); negative for a gain."""
+    """Money lost on external assets and on commitments by each institution, less its fees and premiums. Shape (b, n); negative for a gain."""
     drawn = asset_loss.shape[1]
     outside_pools = system.external_assets - system.safe_assets - system.holdings.sum(axis=1)
-    lost = outside_pools[:drawn] * asset_loss + np.einsum("sk,ik->si", pool_loss, system.holdings[:drawn])
+    at_risk = system.holdings if system.commitments is None else system.holdings + system.commitments
+    lost = outside_pools[:drawn] * asset_loss + np.einsum("sk,ik->si", pool_loss, at_risk[:drawn])
+    if system.income is not None:
+        lost -= system.income[:drawn]
     return with_funds(np.asarray(lost), system)
 
 

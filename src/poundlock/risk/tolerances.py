@@ -21,6 +21,7 @@ from poundlock.risk.statistics import CONFIDENCE, Estimate, probability, probabi
 from poundlock.risk.tail import Hits, Tail
 from poundlock.rollout.plan import EventProbability, LossProbability, Scope, Tolerance
 from poundlock.system.balance import Floats, System, Valuation, equity
+from poundlock.system.covers import dues_by_pair
 from poundlock.version import VERSION
 
 PIECES_BETWEEN_SAVES = 64
@@ -162,7 +163,11 @@ def spread_of(made: Model, block: Shocks) -> Propagation:
     losses = shock(system, block.asset_loss, block.pool_loss)
     outages = with_funds(block.outages, system) if len(block.outages) and system.dependences is not None else None
     runs = with_funds(block.runs, system) if len(block.runs) and made.mechanism.funding is not None else None
-    return propagate(made, losses, outages=outages, runs=runs)
+    dues = None
+    if system.covers:
+        margins = np.array([c.net_margin for c in system.asset_classes])
+        dues = dues_by_pair(system.covers, block.pool_loss + margins)
+    return propagate(made, losses, outages=outages, runs=runs, dues=dues)
 
 
 def measured(tolerances: Sequence[Tolerance], groups: Groups, lost: Floats, failed: NDArray[np.bool_]) -> list[Floats]:

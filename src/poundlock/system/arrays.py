@@ -72,7 +72,7 @@ def _vector(values: ArrayLike) -> Floats:
 
 
 def _is_per_institution(name: str, value: Any) -> bool:
-    plain = ("external_rank", "guarantees", "dependences", "asset_classes")
+    plain = ("external_rank", "guarantees", "dependences", "asset_classes", "covers", "commitments")
     return value is not None and name not in plain
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from poundlock.system.contingent import Dependences, Guarantee
+from poundlock.system.covers import Cover
 
 Floats = NDArray[np.float64]
 Valuation = Literal["clearing", "default-costs", "default-only", "linear-debtrank", "exponential-debtrank", "merton"]
@@ -38,6 +39,30 @@ class Layer:
 
 
 @dataclass(frozen=True)
+class Equity:
+    """Law of a class of shares: its value after a year is exp(log(1 + expected_return) + v x - v^2 / 2) a unit, v the volatility, x standard
+    normal; `correlation` of the class is the share of x's variance that moves with its region and sector."""
+
+    volatility: float
+    expected_return: float = 0.0
+
+
+@dataclass(frozen=True)
+class Claims:
+    """Law of a class of policies, a unit being a unit of insured value: the number of claims is Poisson, `default_probability` of the class
+    their yearly frequency a policy, which moves with the factor as a pool's defaults do. policies: how many there are. severity, spread: mean
+    and coefficient of variation of a lognormal claim, as a share of the value insured of one policy. deductible, share, limit:
+    what the insurer pays of each, min(limit, share * max(0, claim - deductible)), the same way."""
+
+    policies: int
+    severity: float
+    spread: float
+    deductible: float = 0.0
+    share: float = 1.0
+    limit: float = float("inf")
+
+
+@dataclass(frozen=True)
 class AssetClass:
     """A pool of borrowers or a class of securities that several institutions hold.
 
@@ -45,7 +70,7 @@ class AssetClass:
     Vasicek loss over one year, fractions. net_margin: yearly interest less funding and fees, fraction of the amount,
     earned before losses. depth: sales, in money at the first price, that take the whole price away (linear) or leave 1 / e of
     it (exponential); None where there is no market, so that nobody can sell. floor: price, as a share of the first, below which
-    it does not fall, whatever is sold.
+    it does not fall, whatever is sold. law: None for borrowers, whose losses are Vasicek's; else shares or policies.
     """
 
     id: str
@@ -58,6 +83,7 @@ class AssetClass:
     depth: float | None = None
     impact: Literal["linear", "exponential"] = "linear"
     floor: float = 0.0
+    law: Equity | Claims | None = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +97,9 @@ class System:
     external_rank: seniority of external liabilities, 1 is paid first. guarantees: contingent claims. dependences: on providers
     of services. Shape (n,) or None where not reported: runnable, balances that customers may withdraw at once, part of external
     liabilities; leverage_limit, leverage_buffer: total assets over equity at which an institution must sell, and to which
-    it then returns, NaN where none binds; volatility: yearly standard deviation of the log of external assets.
+    it then returns, NaN where none binds; volatility: yearly standard deviation of the log of external assets. covers: what one owes
+    another by what happens to asset classes. income: (n,), fees and premiums of a year, received less paid, money. commitments: (n, k), at
+    risk in asset classes without being assets (policies written). The last two None where there are none.
     """
 
     ids: tuple[str, ...]
@@ -94,6 +122,9 @@ class System:
     leverage_limit: Floats | None = field(default=None, repr=False)
     leverage_buffer: Floats | None = field(default=None, repr=False)
     volatility: Floats | None = field(default=None, repr=False)
+    covers: tuple[Cover, ...] = field(default=(), repr=False)
+    income: Floats | None = field(default=None, repr=False)
+    commitments: Floats | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.ids)

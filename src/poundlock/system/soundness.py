@@ -32,7 +32,7 @@ class Mistake:
 
 def mistakes(system: System) -> list[Mistake]:
     """Everything that is wrong, as far as it can be told at once: shapes first, then amounts and rules, then sums."""
-    for checks in ((_shapes,), (_amounts, _layers, _ranks, _guarantees, _own_limits), (_stakes, _totals)):
+    for checks in ((_shapes,), (_amounts, _layers, _ranks, _guarantees, _covers, _own_limits), (_stakes, _totals)):
         found = [mistake for check in checks for mistake in check(system)]
         if found:
             return found
@@ -55,13 +55,15 @@ def _shapes(system: System) -> Iterator[Mistake]:
         if len(getattr(system, name)) != n:
             yield Mistake(f"shapes disagree: {len(getattr(system, name))} {name} for {n} institutions", "one for each")
     vectors = ("external_assets", "external_liabilities", "safe_assets")
-    reported = ("runnable", "leverage_limit", "leverage_buffer", "volatility")
+    reported = ("runnable", "leverage_limit", "leverage_buffer", "volatility", "income")
     for name in (*vectors, *reported):
         values = getattr(system, name)
         if values is not None and np.shape(values) != (n,):
             yield Mistake(f"shapes disagree: {name} {np.shape(values)}", f"({n},), a number for each institution")
     if np.shape(system.holdings) != (n, k):
         yield Mistake(f"shapes disagree: holdings {np.shape(system.holdings)}", f"({n}, {k})")
+    if system.commitments is not None and np.shape(system.commitments) != (n, k):
+        yield Mistake(f"shapes disagree: commitments {np.shape(system.commitments)}", f"({n}, {k})")
     matrices = [
         (f"{name} of layer '{layer.name}'", getattr(layer, name))
         for layer in system.layers
@@ -142,7 +144,7 @@ def _layer(layer: Layer) -> Iterator[tuple[str, str]]:
 
 def _ranks(system: System) -> Iterator[Mistake]:
     debts = {layer.rank for layer in system.layers if layer.kind == "debt"}
-    used = debts | {system.external_rank} | {g.rank for g in system.guarantees}
+    used = debts | {system.external_rank} | {g.rank for g in system.guarantees} | {c.rank for c in system.covers}
     missing = sorted(set(range(1, max(used) + 1)) - used)
     if missing:
         ranks = ", ".join(str(rank) for rank in sorted(used))
@@ -174,6 +176,21 @@ def _guarantee(g: Guarantee, n: int) -> Iterator[tuple[str, str]]:
         yield f"share {g.share:g}", "within [0, 1]"
     if not (g.deductible >= 0.0 and g.limit >= 0.0 and np.isfinite(g.deductible)):
         yield f"deductible {g.deductible:g}, limit {g.limit:g}", "amounts, not negative"
+
+
+def _covers(system: System) -> Iterator[Mistake]:
+    n, k = len(system), len(system.asset_classes)
+    for number, c in enumerate(system.covers):
+        if not (0 <= c.payer < n and 0 <= c.payee < n and c.payer != c.payee):
+            yield Mistake(f"cover {number + 1}: institutions {c.payer} and {c.payee} of {n}", "two different ones")
+        if not (0 <= c.pool < k or c.of >= 0) or c.of >= number:
+            yield Mistake(f"cover {number + 1}: asset class {c.pool}, cover {c.of}", "a class, or an earlier cover")
+        amounts, least = (c.amount, c.share, c.limit), -c.amount if c.on == "gain" else 0.0
+        if not all(x >= 0.0 for x in amounts) or not np.isfinite((c.amount, c.share, c.deductible)).all():
+            yield Mistake(f"cover {number + 1}: amount, share, limit {amounts}", "not negative")
+        elif c.deductible < least:
+            expected = f"at least {least:g}: what is gained is never less than all that there is"
+            yield Mistake(f"cover {number + 1}: deductible {c.deductible:g}", expected)
 
 
 def _own_limits(system: System) -> Iterator[Mistake]:

@@ -180,7 +180,7 @@ def _assemble(
     table = tables["institutions"]
     n = len(table)
     missing = np.full(n, np.nan)
-    reported = {
+    reported: dict[str, Any] = {
         name: table[name] for name in ("runnable", "leverage_limit", "leverage_buffer", "volatility") if name in table
     }
     guarantees, dependences = tables.get("guarantees"), tables.get("dependences")
