@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from poundlock.measures import JointLending, JointLoans, Limits, apply, granted
+from poundlock.measures import Deals, JointLending, Limits, apply, facts, granted, unlimited, value, vasicek_layer
 from poundlock.measures.joint_lending import FUNDING_LAYER, REPAYMENT_LAYER
-from poundlock.reading import InputFile
 from poundlock.system import AssetClass, Layer, System, claims, equity, network, obligations
+from poundlock.system.covers import Cover
 
 NAN = np.nan
 
@@ -39,16 +39,17 @@ def base() -> System:
     )
 
 
-def loans(*rows: tuple[int, int, int, float]) -> JointLoans:
+def loans(*rows: tuple[int, int, int, float], life: float = 365.0) -> Deals:
     bank, platform, pool, amount = zip(*rows, strict=True)
-    return JointLoans(
-        np.array(bank), np.array(platform), np.array(pool), np.array(amount, dtype=float), InputFile("l", "")
-    )
+    money, n = np.array(amount, dtype=float), len(rows)
+    roles = {"bank": np.array(bank), "platform": np.array(platform)}
+    return Deals(roles, np.array(pool), money, np.ones(n), np.full(n, life), np.ones(4, dtype=bool), ())
 
 
 def declared(**options) -> JointLending:
+    today = Limits(platform_share=0.3)
     return JointLending(
-        kind="joint-lending", id="j", loans="l", today=Limits(platform_share=0.3), local_kinds=("local",), **options
+        kind="joint-lending", id="j", loans="l", consents="c.csv", today=today, local_kinds=("local",), **options
     )
 
 
@@ -61,8 +62,8 @@ def test_each_owns_its_part_and_pays_for_it():
 
 
 def test_banks_fund_the_platform_and_wait_for_repayments():
-    measure = declared(platform_funded_by_banks=0.5, days_in_transit=30, average_life_days=300)
-    after = apply(measure, Limits(platform_share=0.3), loans((0, 3, 0, 100.0)), base())
+    measure = declared(platform_funded_by_banks=0.5, days_in_transit=30)
+    after = apply(measure, Limits(platform_share=0.3), loans((0, 3, 0, 100.0), life=300.0), base())
     layers = {layer.name: layer.amounts.toarray() for layer in after.layers}
     assert layers[FUNDING_LAYER][2, 3] == pytest.approx(100.0 + 15.0)
     assert layers[REPAYMENT_LAYER][0, 3] == pytest.approx(7.0)
@@ -124,7 +125,7 @@ def test_books_balance_and_caps_hold_whatever_the_limits(share, partner, total, 
     np.testing.assert_allclose(equity(after), equity(start), atol=1e-9 * scale)
     assert claims(after).sum() == pytest.approx(obligations(after).sum())
     assert np.all(size <= wished.amount * (1 + 1e-12))
-    held = np.bincount(wished.bank, weights=(1 - share) * size, minlength=4)[:3]
+    held = np.bincount(wished["bank"], weights=(1 - share) * size, minlength=4)[:3]
     if partner is not None:
         assert np.all(held <= partner * start.tier1_capital[:3] * (1 + 1e-9) + 1e-9)
     if total is not None:
@@ -133,3 +134,51 @@ def test_books_balance_and_caps_hold_whatever_the_limits(share, partner, total, 
     lent = after.holdings.sum() + in_transit
     assert lent == pytest.approx(size.sum(), rel=1e-9, abs=1e-6)  # every yuan lent is on somebody's books once
     assert np.all(after.holdings.sum(axis=1) <= after.external_assets - start.external_assets + 1e-9 * scale)
+
+
+def test_a_first_loss_and_a_fee_pass_between_bank_and_platform():
+    """Of 100 lent, 70 by the bank: the platform bears its losses up to 7, and has 0.7 a year for it."""
+    limits = Limits(platform_share=0.3, first_loss=0.1, fee=0.01)
+    after = apply(declared(), limits, loans((0, 3, 0, 100.0)), base())
+    assert after.covers == (Cover(3, 0, 0, pytest.approx(70.0), limit=pytest.approx(7.0)),)
+    np.testing.assert_allclose(after.income, [-0.7, 0.0, 0.0, 0.7])
+    np.testing.assert_allclose(equity(after), equity(base()))
+
+
+def test_the_year_that_is_expected():
+    limits = Limits(platform_share=0.3, first_loss=0.1, fee=0.01)
+    found = {(x.party, x.what): x.amount for x in value(declared(), limits, loans((0, 3, 0, 100.0)), base())}
+    promised = 70.0 * vasicek_layer(0.03, 0.5, 0.1, limit=0.1)
+    assert found == pytest.approx(
+        {
+            ("banks", "margin on their part"): 0.0,
+            ("banks", "expected loss on their part"): -70.0 * 0.015,
+            ("platforms", "margin on their part"): 0.0,
+            ("platforms", "expected loss on their part"): -30.0 * 0.015,
+            ("banks", "fees"): -0.7,
+            ("platforms", "fees"): 0.7,
+            ("banks", "first loss promised by platforms"): promised,
+            ("platforms", "first loss promised to banks"): -promised,
+        }
+    )
+    assert sum(found.values()) == pytest.approx(-1.5)
+
+
+def test_figures_that_rules_limit():
+    wished = loans((0, 3, 0, 100.0), (0, 3, 1, 50.0), (2, 3, 1, 0.0))
+    found = {
+        (f.quantity, f.who, f.against): f.value for f in facts(declared(), Limits(platform_share=0.3), wished, base())
+    }
+    assert found == pytest.approx(
+        {
+            ("partner-contribution-share", "h", "p"): 0.3,
+            ("joint-loans-with-one-partner-over-tier1", "h", "p"): 105.0 / 80.0,
+            ("joint-loans-over-total-loans", "h", ""): 105.0 / 600.0,
+            ("joint-loans-outside-home-region", "h", ""): 35.0,
+        }
+    )
+
+
+def test_lifting_the_limits_leaves_the_terms():
+    limits = Limits(platform_share=0.3, partner_cap=0.1, total_cap=0.2, home_region_only=True, fee=0.02)
+    assert unlimited(declared(), limits) == Limits(platform_share=0.3, fee=0.02)

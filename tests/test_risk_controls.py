@@ -10,8 +10,7 @@ from pydantic import TypeAdapter
 from scipy.sparse import csr_array
 
 from poundlock.contagion import FireSales, Funding, clear, propagate
-from poundlock.measures import JointLending, JointLoans, Limits
-from poundlock.reading import InputFile
+from poundlock.measures import Deals, JointLending, Limits
 from poundlock.risk.brake import braked, share_still_as_before
 from poundlock.risk.controls import Control, under_controls
 from poundlock.risk.scenarios import FUND, FactorShares, ScenarioModel
@@ -49,12 +48,19 @@ def lenders():
 
 
 MEASURE = JointLending(
-    kind="joint-lending", id="jl", loans="x.csv", today=Limits(platform_share=0.3, partner_cap=0.5), before=Limits(platform_share=0.02),
+    kind="joint-lending", id="jl", loans="x.csv", consents="c.csv", today=Limits(platform_share=0.3, partner_cap=0.5), before=Limits(platform_share=0.02),
     average_life_days=300.0,
 )  # fmt: skip
+MONEY = np.array([20.0, 10.0])
 LOANS = {
-    "jl": JointLoans(
-        np.array([0, 1]), np.array([2, 2]), np.array([0, 0]), np.array([20.0, 10.0]), InputFile("x.csv", "d")
+    "jl": Deals(
+        {"bank": np.array([0, 1]), "platform": np.array([2, 2])},
+        pool=np.array([0, 0]),
+        wished=MONEY,
+        left=np.ones(2),
+        life=np.full(2, 300.0),
+        joined=np.ones(3, dtype=bool),
+        inputs=(),
     )
 }
 
@@ -189,6 +195,6 @@ def test_long_loans_brake_late():
     assert lent == pytest.approx(
         first * share_still_as_before(10.0, 30.0) + second * share_still_as_before(10.0, 3_000.0)
     )
-    unknown = {"jl": replace(LOANS["jl"], life=np.array([np.nan, 3_000.0]))}
+    unknown = {"jl": replace(LOANS["jl"], life=np.array([MEASURE.average_life_days, 3_000.0]))}
     _, more = braked(lenders(), [MEASURE], unknown, {"jl": MEASURE.today}, stop, 0.0, 10.0)
     assert more > lent, "300 days, as the measure says"

@@ -35,6 +35,20 @@ SECTORS = {
 }  # PD, LGD, correlation, margin
 APPETITE_LOCAL, APPETITE_DSIB = (0.20, 4.00), (0.01, 0.12)  # wished-for joint loans over tier 1, log-uniform range
 HOME_SHARE = 0.45  # part of a local bank's joint loans that stays in Zhejiang
+# id: (name, kind, region, total assets, equity, cash), mn CNY
+OTHERS = {
+    "fund-1": ("Technology fund 1", "investor", HOME, 9_000, 6_000, 5_000),
+    "fund-2": ("Technology fund 2", "investor", HOME, 6_000, 4_000, 3_500),
+    "insurer-1": ("Insurer 1", "insurer", HOME, 42_000, 9_000, 6_000),
+    "insurer-2": ("Insurer 2", "insurer", HOME, 26_000, 5_500, 4_000),
+    "reinsurer": ("Reinsurer", "reinsurer", "110000", 180_000, 36_000, 20_000),
+}
+LINKED_SHARE, LINKED_BANKS = 0.060, 24  # loans beside investment over tier 1, and how many local banks ask for them
+PLEDGED_SHARE, PLEDGED_BANKS = 0.080, 30  # loans against intellectual property over tier 1
+FLOAT = {"platform-a": 55_000, "platform-b": 30_000}  # customers' money of Zhejiang, mn CNY: 6 % of 1,400 bn nationwide
+DAILY_FLOW = {"platform-a": 60_000, "platform-b": 33_000}  # payments to customers of Zhejiang's local banks a day
+DAILY_MARGIN = 0.00002  # what a day without the platform costs a bank, of the flow
+JOINED, ZONE, LEFT = "2020-07-17", "2022-01-10", "2021-12-20"  # assumed dates of consents and of a withdrawal
 
 
 def institutions(draw: np.random.Generator) -> list[dict[str, object]]:
@@ -134,6 +148,78 @@ def joint_loans(rows: list[dict[str, object]], draw: np.random.Generator) -> lis
     return loans
 
 
+def others(rows: list[dict[str, object]], draw: np.random.Generator) -> list[dict[str, object]]:
+    """Investors, insurers and the reinsurer beside banks and platforms."""
+    return [
+        {
+            "id": name,
+            "name": f"{label} (synthetic)",
+            "kind": kind,
+            "region": region,
+            "assets": assets,
+            "equity": equity,
+            "tier1_capital": "",
+            "loans": "",
+            "safe_assets": cash,
+        }
+        for name, (label, kind, region, assets, equity, cash) in OTHERS.items()
+    ]
+
+
+def beside(rows: list[dict[str, object]], count: int, share: float, draw: np.random.Generator) -> list[tuple[str, int]]:
+    """Local banks that ask for a measure of the zone, drawn at random, and how much each would lend in all."""
+    local = [row for row in rows if row["kind"] == "local-bank"]
+    chosen = sorted(draw.choice(len(local), count, replace=False))
+    wished = (int(str(local[i]["tier1_capital"])) * share * float(draw.uniform(0.5, 1.5)) for i in chosen)
+    return [(str(local[i]["id"]), round(amount)) for i, amount in zip(chosen, wished, strict=True)]
+
+
+def by_sector(bank_name: str, partner: str, amount: int, *rest: object) -> list[tuple[object, ...]]:
+    """One bank's loans to the technology firms of Zhejiang, by sector."""
+    parts = (("digital", 0.6), ("manufacturing", 0.4))
+    return [(bank_name, partner, f"{sector}-{HOME}", round(amount * part), *rest) for sector, part in parts]
+
+
+def programme(rows: list[dict[str, object]], draw: np.random.Generator) -> dict[str, list[tuple[object, ...]]]:
+    """Loans beside investment, loans against intellectual property, and the payment service."""
+    linked = beside(rows, LINKED_BANKS, LINKED_SHARE, draw)
+    pledged = beside(rows, PLEDGED_BANKS, PLEDGED_SHARE, draw)
+    weights = {str(row["id"]): int(str(row["assets"])) for row in rows if row["kind"] == "local-bank"}
+    whole = sum(weights.values())
+    service: list[tuple[object, ...]] = []
+    for name, size in weights.items():
+        for platform in PLATFORMS:
+            flow = DAILY_FLOW[platform] * size / whole
+            service.append(
+                (name, platform, round(FLOAT[platform] * size / whole, 1), round(flow, 1), round(flow * DAILY_MARGIN, 5))
+            )
+    return {
+        "investment_loans.csv": [
+            row for k, (name, amount) in enumerate(linked) for row in by_sector(name, f"fund-{1 + (k % 3) // 2}", amount)
+        ],
+        "pledged_loans.csv": [
+            row
+            for k, (name, amount) in enumerate(pledged)
+            for row in by_sector(name, f"insurer-{1 + (k % 3) // 2}", amount, "reinsurer")
+        ],
+        "payment_service.csv": service,
+    }
+
+
+def consents(rows: list[dict[str, object]], draw: np.random.Generator) -> dict[str, list[tuple[str, str, str]]]:
+    """Who joined, and when. All banks and platforms joined joint lending; of the local banks that could join the zone's measures, three have
+    not, and one has left."""
+    everyone = [(str(row["id"]), JOINED, "") for row in rows if row["kind"] in ("dsib", "local-bank", "platform")]
+    able = [str(row["id"]) for row in rows if row["kind"] not in ("dsib",)]
+    local = [name for name in able if name.startswith("local")]
+    out = {local[i] for i in draw.choice(len(local), 3, replace=False)}
+    gone = next(name for name in local if name not in out)
+    zone = [
+        (name, ZONE if name != gone else "2021-03-01", LEFT if name == gone else "") for name in able if name not in out
+    ]
+    return {"consents_joint.csv": everyone, "consents_zone.csv": zone}
+
+
 def write(path: Path, header: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
@@ -150,8 +236,10 @@ def main(folder: Path) -> None:
     for _, lender, borrower, amount in funding:
         lent[lender] = lent.get(lender, 0) + amount
         owed[borrower] = owed.get(borrower, 0) + amount
+    loans = joint_loans(rows, draw)
+    more = np.random.default_rng([SEED, 1])  # of its own, so that the tables above stay as they were
     table: list[tuple[object, ...]] = []
-    for row in rows:
+    for row in [*rows, *others(rows, more)]:
         name, assets, equity = str(row["id"]), int(str(row["assets"])), int(str(row["equity"]))
         external = assets - lent.get(name, 0)
         outside = assets - equity - owed.get(name, 0)
@@ -166,6 +254,7 @@ def main(folder: Path) -> None:
                 equity,
                 row["tier1_capital"],
                 row["loans"],
+                row.get("safe_assets", 0),
                 "synthetic",
             )
         )
@@ -179,6 +268,7 @@ def main(folder: Path) -> None:
         "equity",
         "tier1_capital",
         "loans",
+        "safe_assets",
         "origin",
     )
     write(folder / "institutions.csv", header, table)
@@ -189,7 +279,16 @@ def main(folder: Path) -> None:
         ("id", "region", "sector", "default_probability", "loss_given_default", "correlation", "net_margin"),
         [*pools()],
     )
-    write(folder / "joint_loans.csv", ("bank", "platform", "pool", "amount"), [*joint_loans(rows, draw)])
+    write(folder / "joint_loans.csv", ("bank", "platform", "pool", "amount"), [*loans])
+    heads = {
+        "investment_loans.csv": ("bank", "investor", "pool", "amount"),
+        "pledged_loans.csv": ("bank", "insurer", "pool", "amount", "reinsurer"),
+        "payment_service.csv": ("bank", "platform", "amount", "daily_flow", "daily_margin"),
+    }
+    for name, entries in programme(rows, more).items():
+        write(folder / name, heads[name], entries)
+    for name, joined in consents([*rows, *others(rows, more)], more).items():
+        write(folder / name, ("institution", "joined", "withdrawn"), [*joined])
 
 
 if __name__ == "__main__":

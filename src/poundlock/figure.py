@@ -13,7 +13,7 @@ import vl_convert
 INK: Final = "#1d2733"
 QUIET: Final = "#6b7785"
 GRID: Final = "#dde2e7"
-SERIES: Final = ("#0b5cad", "#c2571a", "#7a8794", "#2f7d4f", "#8a4fae", "#94751c")
+SERIES: Final = ("#0b5cad", "#c2571a", "#7a8794", "#2f7d4f", "#8a4fae", "#94751c", "#1d7f8c", "#b03a6f")
 LIMIT: Final = "#b3261e"
 FAINT: Final = "#c3cad1"
 VARIABLES: Final = {

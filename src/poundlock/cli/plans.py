@@ -174,6 +174,27 @@ def _checked(plan: Path, json: bool = False) -> CheckedPlan:
         refuse_problems(found, plan, json)
 
 
+def _print_programme(console: Console, a: Assessment) -> None:
+    """A line for each measure: risks do not add up."""
+    from poundlock.figures.programme_charts import bearers_words, controllable_words, points
+
+    if a.programme is None:
+        return
+    table = Table(show_header=True, header_style="dim", box=None, padding=(0, 1, 0, 0), expand=True)
+    table.add_column("Measure", ratio=3)
+    for head in ("Granted", "Expected loss", "Tail alone", "Beside the rest"):
+        table.add_column(head, justify="right", no_wrap=True)
+    table.add_column("Who bears its worst years", ratio=6)
+    table.add_column("Controllable?", no_wrap=True)
+    for m in a.programme.studies:
+        figures = (f"{m.granted:,.0f}", f"{m.expected_loss:,.0f}", points(m.alone.value), points(m.added.value))
+        table.add_row(m.id, *figures, bearers_words(m), controllable_words(a, m))
+    if len(a.programme.studies) > 1:
+        table.add_row("all together", "", "", points(a.programme.together.value), "", "", "")
+    console.print(Text(f"\nMeasures: money in {a.plan.system.unit}, tails in points of equity", style="dim"))
+    console.print(table)
+
+
 def _print_verdict(a: Assessment) -> None:
     from poundlock.figures.report import MARKS, cautions, number
     from poundlock.rollout.wording import interval
@@ -203,6 +224,7 @@ def _print_verdict(a: Assessment) -> None:
     for question, reason in a.verdict.absent:
         table.add_row(question, "–", "–", "–", Text("not asked", style="dim"), Text(reason, style="dim"))
     console.print(table)
+    _print_programme(console, a)
     colour = COLOURS[a.verdict.worst]
     console.print(Text.assemble(("\nVerdict: ", "bold"), (a.verdict.worst, colour), f". {a.verdict.sentence}"))
     for caution in cautions(a):

@@ -3,6 +3,7 @@
 from poundlock.desk.assessment import Assessment
 from poundlock.desk.check import CheckedPlan, check
 from poundlock.desk.plan_file import PlanFile, plan_schema_text
+from poundlock.desk.rules_kept import RulesCheck, rules_check
 from poundlock.desk.run import run
 from poundlock.desk.spread import SpreadAnswer, spread
 from poundlock.desk.system_file import SystemFile, system_schema_text
@@ -11,10 +12,12 @@ __all__ = [
     "Assessment",
     "CheckedPlan",
     "PlanFile",
+    "RulesCheck",
     "SpreadAnswer",
     "SystemFile",
     "check",
     "plan_schema_text",
+    "rules_check",
     "run",
     "spread",
     "system_schema_text",

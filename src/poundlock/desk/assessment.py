@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poundlock.contagion import Importance
+from poundlock.desk.bearing import Programme
 from poundlock.desk.plan_file import PlanFile
+from poundlock.desk.rules_kept import RulesCheck
 from poundlock.evidence import Evidence
 from poundlock.pilots import Effect
 from poundlock.reading import InputFile
@@ -19,6 +21,7 @@ from poundlock.risk.brake import Brake
 from poundlock.risk.controls import Control
 from poundlock.rollout.gate import Verdict
 from poundlock.rollout.plan import ExpectedShortfall, Scope
+from poundlock.rules import Rule
 from poundlock.system import Ensemble, Reconstruction, System
 from poundlock.system.balance import Floats
 
@@ -163,7 +166,8 @@ class Assessment:
     """The answer to a plan's question. worlds: today first. lifted: today's world with one limit
     at a time as it was before. other_valuation: today's system valued the other way.
     importance: of today's system, by institution. named: in today's system, by the gates' valuation first; empty where the
-    plan names no scenarios."""
+    plan names no scenarios. programme: each measure alone and all together, None without measures. rules: who keeps and who breaches which
+    rule on the day. own_rules: of the plan's own files."""
 
     plan: PlanFile
     verdict: Verdict
@@ -175,6 +179,9 @@ class Assessment:
     brakes: tuple[BrakeStudy, ...]
     tails: tuple[TailStudy, ...]
     named: tuple[NamedStudy, ...]
+    programme: Programme | None
+    rules: RulesCheck
+    own_rules: tuple[Rule, ...] = field(repr=False)
     networks: NetworkStudy | None
     studies: tuple[OutcomeStudy, ...]
     inequality: tuple[InequalityYear, ...]

@@ -6,31 +6,40 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from poundlock.desk.consistency import plan_against_itself, plan_against_panel
+from poundlock.desk.consistency import plan_against_itself, plan_against_panel, rules_in_force
 from poundlock.desk.fit import (
     behaviour_against_system,
     named_against_system,
     networks_against_system,
     plan_against_system,
 )
+from poundlock.desk.moment import moment_of
 from poundlock.desk.plan_file import PlanFile
 from poundlock.desk.shocks import Scenarios, table_of_scenarios
-from poundlock.measures import JointLoans, read_joint_loans
+from poundlock.measures import Deals, Moment, opened
+from poundlock.measures import read as read_measure
 from poundlock.pilots import Panel, read_pilot
 from poundlock.problems import Place, Problem, ProblemsFound, Where
 from poundlock.reading import Document, InputFile, read_document
+from poundlock.reading.files import read_file
 from poundlock.risk.controls import LIMITS
+from poundlock.rules import Rule, read_rules
+from poundlock.system import System
 from poundlock.system.tables import ReadSystem, read_system
 
 
 @dataclass(frozen=True)
 class CheckedPlan:
-    """A plan with its tables read and found consistent. loans: by measure id. named: losses that are stated. inputs: by
-    their names relative to the plan. networks_at: where the plan asks for networks."""
+    """A plan with its tables read and found consistent. system: as read, with the asset classes of all measures, which nobody holds yet.
+    deals: by measure id. moment: the day and the place that it is judged at. rules: of its own files. named: losses that are stated.
+    inputs: by their names relative to the plan. networks_at: where the plan asks for networks."""
 
     plan: PlanFile
     read: ReadSystem
-    loans: dict[str, JointLoans] = field(repr=False)
+    system: System
+    deals: dict[str, Deals] = field(repr=False)
+    moment: Moment
+    rules: tuple[Rule, ...] = field(repr=False)
     named: Scenarios | None = field(repr=False)
     panel: Panel | None = field(repr=False)
     inputs: tuple[InputFile, ...] = field(repr=False)
@@ -46,7 +55,9 @@ def check(path: str | Path) -> CheckedPlan:
         raise ProblemsFound(problems)
     folder, sections = path.parent, document.sections
     problems.extend(plan_against_itself(document))
-    read, loans, named, panel = None, dict[str, JointLoans](), None, None
+    read, deals, named, panel = None, dict[str, Deals](), None, None
+    own_rules = _rules(folder, document, problems)
+    problems.extend(rules_in_force(document, own_rules))
     if sections.get("system") is not None:
         read = read_system(folder, sections["system"], problems, where=_where(document, "system"))
     if read is not None:
@@ -54,7 +65,7 @@ def check(path: str | Path) -> CheckedPlan:
         problems.extend(networks_against_system(document, read))
         problems.extend(behaviour_against_system(document, read.system) if read.sound else ())
     if read is not None and read.whole:
-        loans = _loans(folder, document, read, problems)
+        deals = _deals(folder, document, read, problems)
         named = _named(folder, document, read, problems)
     if (pilot := sections.get("pilot")) is not None:
         panel = read_pilot(folder, pilot, problems, where=_where(document, "pilot"))
@@ -66,37 +77,78 @@ def check(path: str | Path) -> CheckedPlan:
     files = (
         document.file,
         *read.inputs,
-        *(loan.file for loan in loans.values()),
+        *(file for one in deals.values() for file in one.inputs),
+        *own_rules.inputs,
         *stated,
         *(panel.inputs if panel else ()),
     )
-    inputs = tuple(InputFile(Path(os.path.relpath(f.name, folder)).as_posix(), f.digest) for f in files)
-    return CheckedPlan(document.value, read, loans, named, panel, inputs, _where(document, "networks")("method"))
+    inputs = {Path(os.path.relpath(f.name, folder)).as_posix(): f.digest for f in files}
+    return CheckedPlan(
+        document.value,
+        read,
+        _opened(document.value, read.system, deals),
+        deals,
+        _moment(document),
+        own_rules.rules,
+        named,
+        panel,
+        tuple(InputFile(name, digest) for name, digest in inputs.items()),
+        _where(document, "networks")("method"),
+    )
 
 
-def _loans(
-    folder: Path, document: Document[PlanFile], read: ReadSystem, problems: list[Problem]
-) -> dict[str, JointLoans]:
-    """The joint loans of each measure that can be read, by its id."""
-    loans = {}
+def _opened(plan: PlanFile, system: System, deals: dict[str, Deals]) -> System:
+    for measure in plan.measures:
+        system = opened(measure, deals[measure.id], system)
+    return system
+
+
+def _moment(document: Document[PlanFile]) -> Moment:
+    return moment_of([stage for _, stage in document.entries("stages")], document.sections["system"].as_of)
+
+
+@dataclass(frozen=True)
+class OwnRules:
+    """Rules of the plan's own files, and these."""
+
+    rules: tuple[Rule, ...]
+    inputs: tuple[InputFile, ...]
+
+
+def _rules(folder: Path, document: Document[PlanFile], problems: list[Problem]) -> OwnRules:
+    section, found, files = document.sections.get("rules"), list[Rule](), list[InputFile]()
+    for number, name in enumerate(section.files if section is not None else ()):
+        at = _where(document, "rules")("files", number)
+        read = read_rules(folder / name, problems, declared_at=at)
+        file = read_file(folder / name, [], declared_at=at)
+        if read is not None and file is not None:
+            found.extend(read)
+            files.append(InputFile(file.name, file.digest))
+    return OwnRules(tuple(found), tuple(files))
+
+
+def _deals(folder: Path, document: Document[PlanFile], read: ReadSystem, problems: list[Problem]) -> dict[str, Deals]:
+    """The business of each measure that can be read, by its id."""
+    deals, at = {}, _moment(document)
     for number, measure in document.entries("measures"):
         searched = {
             LIMITS[type(control)]
             for _, control in document.entries("controls")
             if type(control) in LIMITS and control.measure == measure.id
         }
-        found = read_joint_loans(
+        found = read_measure(
             folder,
             measure,
             read.system,
             problems,
+            at=at,
             where=_where(document, "measures", number),
             searched=frozenset(searched),
             amounts_known=read.sound,
         )
         if found is not None:
-            loans[measure.id] = found
-    return loans
+            deals[measure.id] = found
+    return deals
 
 
 def _named(folder: Path, document: Document[PlanFile], read: ReadSystem, problems: list[Problem]) -> Scenarios | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from poundlock.desk.moment import moment_of
 from poundlock.desk.plan_file import PlanFile
 from poundlock.pilots import Panel, Pilot
 from poundlock.problems import Problem
@@ -20,7 +21,7 @@ from poundlock.rollout.plan import (
     InequalityGate,
     ToleranceGate,
 )
-from poundlock.rules import rules
+from poundlock.rules import Rule, jurisdictions, rules
 
 Problems = Iterator[Problem]
 LISTS = ("measures", "tolerances", "controls", "brakes", "gates", "stages")
@@ -30,13 +31,14 @@ def plan_against_itself(document: Document[PlanFile]) -> Problems:
     """Ids used twice, ids that point to nothing, unknown rules, sections missing without a reason."""
     yield from _ids_used_twice(document)
     yield from _dangling_ids(document)
-    yield from _unknown_rules(document)
     yield from _unexplained_absence(document)
     yield from _windows(document)
     yield from _sources(document)
     yield from _settings_outside_range(document)
     yield from _brakes(document)
     yield from _turned_together(document)
+    yield from _controls_of_no_use(document)
+    yield from _one_law_for_one_equity(document)
     for number, _ in [entry for entry in document.entries("measures") if entry[1].kind == "joint-lending"][1:]:
         found, expected = "a second measure of kind joint-lending", "one, since caps hold for all joint loans of a bank"
         yield at_place(document, "measures", number)(found, expected, "put all joint loans into one table")
@@ -132,7 +134,37 @@ def _pointers(document: Document[PlanFile]) -> Iterator[tuple[tuple[str | int, .
             yield ("controls", number, "measure"), control.measure, "measures"
 
 
-def _unknown_rules(document: Document[PlanFile]) -> Problems:
+def rules_in_force(document: Document[PlanFile], own: Any) -> Problems:
+    """Cited rules that there are not, and those that are not in force on the day that the plan is judged at. own: of the plan's files."""
+    known = rules() | {rule.id: rule for rule in own.rules}
+    system, on = document.sections.get("system"), None
+    if system is not None:
+        on = moment_of([stage for _, stage in document.entries("stages")], system.as_of).on
+    section = document.sections.get("rules")
+    for number, name in enumerate(section.jurisdictions if section is not None else ()):
+        if name not in jurisdictions():
+            at = at_place(document, "rules", "jurisdictions", number)
+            yield at(
+                f"unknown jurisdiction '{name}'", ", ".join(jurisdictions()), "name a shipped one, or your own file"
+            )
+    for location, name in _cited(document):
+        rule, at = known.get(name), at_place(document, *location)
+        if rule is None:
+            some = f"one of {', '.join(sorted(known)[:6])}, ..."
+            yield at(f"unknown rule '{name}'", some, "cite a rule of the package's rules, or of rules.files")
+        elif on is not None and location[2] != "before" and not rule.in_force(on):
+            yield at(f"rule '{name}', {_standing(rule)}", f"a rule in force on {on}", "cite another, or move the stage")
+
+
+def _standing(rule: Rule) -> str:
+    """Why a rule is not in force, in words."""
+    if rule.status in ("draft", "superseded"):
+        return f"which is {rule.status}"
+    until = f" until {rule.in_force_until}" if rule.in_force_until else ""
+    return f"in force from {rule.in_force_from}{until}"
+
+
+def _cited(document: Document[PlanFile]) -> list[tuple[tuple[str | int, ...], str]]:
     cited: list[tuple[tuple[str | int, ...], str]] = []
     for number, measure in document.entries("measures"):
         for role in ("today", "before"):
@@ -142,10 +174,7 @@ def _unknown_rules(document: Document[PlanFile]) -> Problems:
     cited += [
         (("controls", number, "legal_basis"), control.legal_basis) for number, control in document.entries("controls")
     ]
-    known = f"one of {', '.join(sorted(rules())[:6])}, ..."
-    for location, rule in cited:
-        if rule not in rules():
-            yield at_place(document, *location)(f"unknown rule '{rule}'", known, "cite a rule of the package's rules")
+    return cited
 
 
 def _unexplained_absence(document: Document[PlanFile]) -> Problems:
@@ -171,11 +200,38 @@ def _settings_outside_range(document: Document[PlanFile]) -> Problems:
         if name is None or control.measure not in today or control.others != "today":
             continue
         number, limits = today[control.measure]
+        if not hasattr(limits, name):
+            continue
         value, (low, high) = getattr(limits, name), sorted((control.tightest, control.loosest))
         if value is not None and not low <= value <= high:
             found = f"{name} {value:g}, which is {value:.0%}, outside the range of control '{control.id}'"
             expected = f"a fraction within {control.tightest:g} to {control.loosest:g}"
             yield at_place(document, "measures", number, "today", name)(found, expected, f"correct {name} or the range")
+
+
+def _controls_of_no_use(document: Document[PlanFile]) -> Problems:
+    """Controls on a limit that the measure does not have."""
+    measures = {measure.id: measure for _, measure in document.entries("measures")}
+    for number, control in document.entries("controls"):
+        name = LIMITS.get(type(control))
+        measure = measures.get(control.measure) if name else None
+        if measure is not None and not hasattr(measure.today, str(name)):
+            at = at_place(document, "controls", number, "measure")
+            found = f"a {control.kind} on '{measure.id}', a measure of kind {measure.kind}"
+            yield at(found, "a measure of kind joint-lending, or a suspension", "name another measure or control")
+
+
+def _one_law_for_one_equity(document: Document[PlanFile]) -> Problems:
+    """Measures in the equity of the same firms must say the same of how it moves."""
+    first: tuple[str, Any] | None = None
+    for number, measure in document.entries("measures"):
+        own = getattr(measure, "equity", None)
+        if own is None:
+            continue
+        if first is not None and own != first[1]:
+            at, found = at_place(document, "measures", number, "equity"), f"equity unlike that of measure '{first[0]}'"
+            yield at(found, "one law of how the equity of the firms moves", "give both measures the same equity")
+        first = first or (measure.id, own)
 
 
 def _turned_together(document: Document[PlanFile]) -> Problems:
@@ -220,6 +276,8 @@ def _sources(document: Document[PlanFile]) -> Problems:
     files = {
         value for part in named if part is not None for value in part.model_dump().values() if isinstance(value, str)
     }
+    section = document.sections.get("rules")
+    files |= set(section.files) if section is not None else set()
     pilot: Pilot | None = document.sections.get("pilot")
     files |= {table.file for table in pilot.tables} if pilot else set()
     model = document.sections.get("scenarios")

@@ -10,6 +10,7 @@ from poundlock.contagion.markets import short_term
 from poundlock.desk.consistency import Problems, at_place
 from poundlock.desk.plan_file import PlanFile
 from poundlock.desk.shocks import Scenarios
+from poundlock.measures import Custom, JointLending, PaymentService
 from poundlock.reading import Document
 from poundlock.risk.scenarios import ScenarioModel, clashing_pair, correlation_of, factors_of
 from poundlock.risk.statistics import draws_needed
@@ -45,7 +46,10 @@ def plan_against_system(document: Document[PlanFile], system: System, sound: boo
     for number, tolerance in document.entries("tolerances"):
         yield from _scope(document, number, tolerance, system, sound)
         yield from _draws(document, number, tolerance)
+    yield from _roles(document, kinds)
     for number, measure in document.entries("measures"):
+        if not isinstance(measure, JointLending):
+            continue
         at = at_place(document, "measures", number, "local_kinds")
         for name in sorted(set(measure.local_kinds) - kinds):
             yield at(f"kind '{name}', which no institution has", ", ".join(sorted(kinds)), "correct the kind")
@@ -58,6 +62,24 @@ def plan_against_system(document: Document[PlanFile], system: System, sound: boo
             yield at_place(document, "stages", number, "regions")(
                 found, "a region of the system's tables", "correct the code"
             )
+
+
+def _roles(document: Document[PlanFile], kinds: set[str]) -> Problems:
+    section = document.sections.get("rules")
+    for role, named in section.roles.items() if section is not None else ():
+        for name in sorted(set(named) - kinds):
+            at = at_place(document, "rules", "roles", role)
+            yield at(f"kind '{name}', which no institution has", ", ".join(sorted(kinds)), "correct the kind")
+
+
+def _brings(document: Document[PlanFile], what: str) -> bool:
+    """Whether a measure of the plan brings dependences on a provider, or balances that can be withdrawn."""
+    for _, measure in document.entries("measures"):
+        if isinstance(measure, PaymentService) and (what == "dependences" or measure.runnable > 0.0):
+            return True
+        if isinstance(measure, Custom) and what == "dependences" and measure.dependences is not None:
+            return True
+    return False
 
 
 def behaviour_against_system(document: Document[PlanFile], system: System) -> Problems:
@@ -75,7 +97,8 @@ def behaviour_against_system(document: Document[PlanFile], system: System) -> Pr
         cure = "give contagion.sales.limit, or a column leverage_limit of the institutions"
         yield at_place(document, "contagion", "sales")(found, expected, cure)
     calls = funding is not None and funding.margin > 0.0 and sales is not None
-    if funding and not calls and system.runnable is None and not short_term(system, funding.horizon_days).nnz:
+    runs = system.runnable is not None or _brings(document, "runnable")
+    if funding and not calls and not runs and not short_term(system, funding.horizon_days).nnz:
         found = "funding, but nothing can be withdrawn"
         expected = f"a column runnable of the institutions, or debts due within {funding.horizon_days:g} days"
         yield at_place(document, "contagion", "funding")(found, expected, "add one, or remove contagion.funding")
@@ -124,11 +147,12 @@ def _events(document: Document[PlanFile], model: ScenarioModel, system: System) 
             for name in sorted(set(events.kinds) - kinds):
                 at = at_place(document, "scenarios", section, number, "kinds")
                 yield at(f"kind '{name}', which no institution has", ", ".join(sorted(kinds)), "correct the kind")
-    if model.outages and system.dependences is None:
+    if model.outages and system.dependences is None and not _brings(document, "dependences"):
         at = at_place(document, "scenarios", "outages")
         yield at("outages, but nobody depends on a provider", "a dependences table", "add it, or remove the outages")
     behaviour = document.sections.get("contagion")
-    if model.runs and (system.runnable is None or behaviour is None or behaviour.funding is None):
+    runnable = system.runnable is not None or _brings(document, "runnable")
+    if model.runs and (not runnable or behaviour is None or behaviour.funding is None):
         found, expected = "runs without runnable balances or without contagion.funding", "both"
         yield at_place(document, "scenarios", "runs")(found, expected, "add them, or remove the runs")
 

@@ -11,9 +11,11 @@ import numpy as np
 
 from poundlock.contagion import Importance, importance
 from poundlock.desk.assessment import BrakeStudy, NamedStudy, NetworkStudy, Search, TailStudy, World
+from poundlock.desk.bearing import Programme
 from poundlock.desk.check import CheckedPlan
 from poundlock.desk.named import named_studies
 from poundlock.desk.networks import network_study, networks_of, without_measures
+from poundlock.desk.programme import programme_of
 from poundlock.desk.searches import brake_studies, searches
 from poundlock.desk.tails import tail_studies
 from poundlock.desk.worlds import KEPT, Ground, Progress, ground_of, lifted_limits, worlds
@@ -38,6 +40,7 @@ class Measured:
     tails: tuple[TailStudy, ...]
     named: tuple[NamedStudy, ...]
     importance: Importance
+    programme: Programme | None
 
 
 def measure(checked: CheckedPlan, progress: Progress, keep: Path | None = None) -> tuple[CheckedPlan, Measured]:
@@ -88,6 +91,7 @@ def _measured(ground: Ground, found_worlds: tuple[World, ...], other: World, pro
         tails=tail_studies(ground, (found_worlds[0], other)),
         named=named_studies(ground, (found_worlds[0], other)),
         importance=importance(system, recovery=recovery, counted=ranked),
+        programme=programme_of(ground, progress),
     )
 
 

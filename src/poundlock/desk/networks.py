@@ -25,7 +25,7 @@ def networks_of(checked: CheckedPlan) -> tuple[tuple[System, ...], dict[str, Ens
 
     Raises ProblemsFound where networks cannot be had: totals that clash, a sampler that has not mixed.
     """
-    asked, base = checked.plan.networks, checked.read.system
+    asked, base = checked.plan.networks, checked.system
     if not checked.read.rebuilt or asked.method == "maximum-entropy":
         return (base,), {}
     count = 1 if asked.method == "minimum-density" else asked.count

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from poundlock.desk.system_file import Behaviour
-from poundlock.measures import JointLending
+from poundlock.measures import AnyMeasure
 from poundlock.pilots import Pilot
 from poundlock.reading import Declared, schema_of, schema_text
 from poundlock.risk.brake import Brake
@@ -43,6 +43,17 @@ class Networks(Declared):
     """Seed of the networks."""
 
 
+class RulesInPlan(Declared):
+    """Which rules this plan is held against, and whom they bind in its system."""
+
+    jurisdictions: tuple[str, ...] = ()
+    """Names of shipped rule files, e.g. china or european-union."""
+    files: tuple[str, ...] = ()
+    """Further rule files of the same form, beside the plan."""
+    roles: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Whom rules bind (column binds of the rules) to kinds of institution in this system, e.g. commercial-bank: [large-bank, local-bank]."""
+
+
 class PlanFile(Declared):
     """A Poundlock plan: what is tried, on which system, under which limits, judged by which evidence.
 
@@ -57,8 +68,10 @@ class PlanFile(Declared):
     """The decision that the verdict is for, as a question."""
     system: SystemFiles
     """The financial system and the tables that hold it."""
-    measures: tuple[JointLending, ...] = ()
+    measures: tuple[AnyMeasure, ...] = ()
     """What is tried. Empty only with a reason under left_out."""
+    rules: RulesInPlan = RulesInPlan()
+    """Rules that it is held against; left out: none, and only those that it cites are looked up."""
     scenarios: ScenarioModel
     """How bad years are drawn."""
     contagion: Behaviour = Behaviour()

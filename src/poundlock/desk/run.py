@@ -17,6 +17,7 @@ from poundlock.desk.measure import Measured, measure
 from poundlock.desk.networks import ensemble_words
 from poundlock.desk.pilot_evidence import EFFECT_METHOD, inequality, inequality_evidence, study
 from poundlock.desk.risk_evidence import brake_evidence, search_evidence, tolerance_evidence
+from poundlock.desk.rules_kept import compliance
 from poundlock.reading import combined_digest
 from poundlock.risk import ScenarioModel
 from poundlock.risk.controllability import Setting
@@ -65,6 +66,9 @@ def run(
         brakes=found.brakes,
         tails=found.tails,
         named=found.named,
+        programme=found.programme,
+        rules=compliance(checked, checked.moment.on),
+        own_rules=checked.rules,
         networks=found.networks,
         studies=studies,
         inequality=years,
@@ -161,6 +165,9 @@ def _provenance(checked: CheckedPlan, found: Measured, digest: str) -> Provenanc
         methods.append((f"Networks of layer '{layer}'", ensemble_words(made)))
     if found.named:
         methods.append(("Named scenarios", "losses as stated, without a probability, through today's system as above"))
+    if found.programme:
+        how = "each alone, beside the rest and together, common draws, by clearing; borne by owners and by creditors outside"
+        methods.append(("Measures", how))
     if plan.pilot:
         methods.append(("Effect", EFFECT_METHOD))
         methods.append(("For whom", "population-weighted Gini and Theil between regions"))
@@ -190,6 +197,9 @@ def _convergence(checked: CheckedPlan, found: Measured) -> list[tuple[str, str]]
         )
         for label, valuation, converged, rounds, gap in ended
     ]
+    if found.programme:
+        gap = f"{found.programme.gap:.1e} of all equity"
+        said.append(("who bears each measure's loss", f"parts add up to the whole in every scenario within {gap}"))
     return said + [
         (f"network '{name}'", f"{'met' if r.converged else 'NOT met'}, {r.rounds} rounds, gap {r.gap:.1e}")
         for name, r in checked.read.rebuilt.items()

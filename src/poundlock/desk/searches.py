@@ -12,7 +12,7 @@ from poundlock.desk.assessment import BrakeStudy, Search
 from poundlock.desk.check import CheckedPlan
 from poundlock.desk.plan_file import PlanFile
 from poundlock.desk.worlds import Ground, Progress
-from poundlock.measures import Limits, granted
+from poundlock.measures import granted, unlimited
 from poundlock.risk import ControlSearch, Estimate, Point, Range, Trials, Tried, cheapest_setting
 from poundlock.risk.brake import YEAR, Brake, braked
 from poundlock.risk.controllability import Networks, Setting, judged, standing
@@ -100,7 +100,7 @@ def brake_studies(
 def _brake_study(
     ground: Ground, brake: Brake, without: Sequence[Mapping[str, Tail | Hits]], progress: Progress
 ) -> BrakeStudy:
-    plan, loans = ground.checked.plan, ground.checked.loans
+    plan, deals = ground.checked.plan, ground.checked.deals
     control = next(c for c in plan.controls if c.id == brake.control)
     value = control.tightest if brake.to is None else brake.to
     around = limits_around(ground.checked, (control,))
@@ -108,7 +108,7 @@ def _brake_study(
     @cache
     def build(setting: Setting, network: int) -> Controlled:
         base = ground.networks[network]
-        system, total = braked(base, plan.measures, loans, around, control, value, setting[0])
+        system, total = braked(base, plan.measures, deals, around, control, value, setting[0])
         return Controlled(system, total, {}, 0.0)
 
     trials = _trials(ground, build, without, f"brake distance of {brake.id}", progress)
@@ -135,25 +135,25 @@ def _curve(
     return tuple(sorted(found.values(), key=lambda p: abs(p.setting[0] - own.tightest)))
 
 
-def limits_around(checked: CheckedPlan, controls: Sequence[Any]) -> dict[str, Limits]:
+def limits_around(checked: CheckedPlan, controls: Sequence[Any]) -> dict[str, Any]:
     """The limits of every measure while these controls are turned: the earlier ones where a control is to work alone."""
     alone = {c.measure for c in controls if isinstance(c, ON_MEASURES) and c.others == "before"}
     return {m.id: m.before if m.id in alone and m.before else m.today for m in checked.plan.measures}
 
 
-def system_under(ground: Ground, controls: Sequence[Any], around: dict[str, Limits]) -> Build:
+def system_under(ground: Ground, controls: Sequence[Any], around: dict[str, Any]) -> Build:
     """The system under any setting of these controls."""
-    plan, loans = ground.checked.plan, ground.checked.loans
+    plan, deals = ground.checked.plan, ground.checked.deals
 
     @cache
     def build(setting: Setting, network: int) -> Controlled:
         turned = tuple(zip(controls, setting, strict=True))
-        return under_controls(ground.networks[network], plan.measures, loans, around, turned)
+        return under_controls(ground.networks[network], plan.measures, deals, around, turned)
 
     return build
 
 
-def today_of(control: Any, around: dict[str, Limits]) -> float:
+def today_of(control: Any, around: dict[str, Any]) -> float:
     """Where a control stands now: the limit that it sets, if there is one; else as loose as it goes."""
     name = LIMITS.get(type(control))
     now = getattr(around[control.measure], name) if name else None
@@ -170,12 +170,13 @@ def _ends(ranges: Sequence[Range], today: Setting) -> tuple[Setting, Setting]:
     return tuple(tight), tuple(loose)
 
 
-def _wished(ground: Ground, around: dict[str, Limits]) -> float:
-    """Joint loans if nothing were capped, money."""
+def _wished(ground: Ground, around: dict[str, Any]) -> float:
+    """Credit if nothing were capped, money."""
     checked, total = ground.checked, 0.0
     for measure in checked.plan.measures:
-        unlimited = Limits(platform_share=around[measure.id].platform_share)
-        total += float(granted(measure, unlimited, checked.loans[measure.id], checked.read.system).sum())
+        if measure.CREDIT:
+            lifted = unlimited(measure, around[measure.id])
+            total += float(granted(measure, lifted, checked.deals[measure.id], checked.system).sum())
     return total
 
 

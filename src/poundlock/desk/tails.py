@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+import numpy as np
+
+from poundlock.contagion import prepare
 from poundlock.desk.assessment import TailStudy, World
 from poundlock.desk.searches import limits_around, system_under, today_of
 from poundlock.desk.worlds import Ground
@@ -12,8 +16,9 @@ from poundlock.risk.allocation import allocate, mean_share, tail_shocks
 from poundlock.risk.controls import ON_MEASURES
 from poundlock.risk.scenarios import Shocks, shock
 from poundlock.risk.tail import Tail
-from poundlock.risk.tolerances import groups_of
+from poundlock.risk.tolerances import groups_of, spread_of
 from poundlock.rollout.plan import ExpectedShortfall
+from poundlock.system import System
 from poundlock.system.balance import Floats
 
 
@@ -36,10 +41,10 @@ def _study(ground: Ground, world: World, tolerance: ExpectedShortfall) -> TailSt
     shocks, counts = tail_shocks(system, model, tail, ground.shifts)
     by_control = _by_control(ground, tolerance, model, shocks, counts)
     members = groups_of(system, [tolerance]).members[-1] > 0.0
-    losses = shock(system, shocks.asset_loss, shocks.pool_loss)
+    plain, losses = held_promises(ground, system, model, shocks)
     try:
         found = sensitivity(
-            system,
+            plain,
             losses,
             counts=counts,
             members=members,
@@ -50,6 +55,20 @@ def _study(ground: Ground, world: World, tolerance: ExpectedShortfall) -> TailSt
     except ValueError as undefined:
         return TailStudy(tolerance, valued, parts, None, str(undefined), by_control)
     return TailStudy(tolerance, valued, parts, found, "", by_control)
+
+
+def held_promises(ground: Ground, system: System, model: ScenarioModel, shocks: Shocks) -> tuple[System, Floats]:
+    """A system without covers, guarantees and dependences, and losses in which what these pay and cost in each scenario is held as it is there;
+    as it was, where there are none. The equilibrium is the same, but where one who owes under them fails by clearing: then its other
+    creditors share with nobody under them."""
+    if not (system.covers or system.guarantees or system.dependences is not None):
+        return system, shock(system, shocks.asset_loss, shocks.pool_loss)
+    made = prepare(system, valuation=model.valuation, recovery=model.recovery, **ground.behaviour)
+    channels = spread_of(made, shocks).loss_by_channel
+    held = sum(
+        (channels[name] for name in ("shock", "outage", "settlement", "guarantees")), np.zeros(channels["shock"].shape)
+    )
+    return replace(system, covers=(), guarantees=(), dependences=None), np.asarray(held)
 
 
 def _by_control(

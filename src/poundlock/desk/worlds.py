@@ -9,7 +9,6 @@ from typing import Any
 
 from poundlock.desk.assessment import World
 from poundlock.desk.check import CheckedPlan
-from poundlock.measures import Limits
 from poundlock.risk import EMPTY, Estimate, Outcome, shifts_for, simulate, statistic
 from poundlock.risk.controls import Controlled, under_controls
 from poundlock.risk.statistics import CONFIDENCE
@@ -27,11 +26,24 @@ WORLD_LABELS = {
 }
 VALUATION_WORDS = {"clearing": "clearing", "linear-debtrank": "linear DebtRank"}
 LIMIT_LABELS = {
+    "cover_share": "share of the loss that is covered",
+    "investment_per_loan": "investment beside each unit of loan",
+    "warrant_share": "part of the gain that the warrant passes on",
+    "investor_debt": "part of the investment that is borrowed",
+    "reinsured": "share that is reinsured",
+    "first_loss": "first loss that the platform promises",
+    "insurer_cap": "cap on one insurer",
+    "size": "part of the tables that is done",
     "platform_share": "platform's share",
     "partner_cap": "cap on one partner",
     "total_cap": "cap on all joint loans",
     "home_region_only": "home-region rule",
 }
+
+
+def term_words(name: str) -> str:
+    """A term of a measure in words."""
+    return LIMIT_LABELS.get(name, name.replace("_", " "))
 
 
 @dataclass(frozen=True)
@@ -61,14 +73,14 @@ def ground_of(
     behaviour = plan.contagion.mechanism()
     shifts = EMPTY
     if plan.scenarios.draws == "importance":
-        today = under_limits(checked, checked.read.system, {m.id: m.today for m in plan.measures})
+        today = under_limits(checked, checked.system, {m.id: m.today for m in plan.measures})
         shifts = shifts_for(today.system, plan.scenarios, plan.tolerances, behaviour)
-    return Ground(checked, networks or (checked.read.system,), ensembles or {}, shifts, behaviour, keep, confidence)
+    return Ground(checked, networks or (checked.system,), ensembles or {}, shifts, behaviour, keep, confidence)
 
 
-def under_limits(checked: CheckedPlan, base: System, limits: dict[str, Limits]) -> Controlled:
+def under_limits(checked: CheckedPlan, base: System, limits: dict[str, Any]) -> Controlled:
     """A system with the plan's measures on its books, those of `limits` alone."""
-    return under_controls(base, checked.plan.measures, checked.loans, limits, ())
+    return under_controls(base, checked.plan.measures, checked.deals, limits, ())
 
 
 def worlds(ground: Ground, progress: Progress) -> tuple[tuple[World, ...], World]:
@@ -76,7 +88,7 @@ def worlds(ground: Ground, progress: Progress) -> tuple[tuple[World, ...], World
     world under the other valuation."""
     plan = ground.checked.plan
     today = {m.id: m.today for m in plan.measures}
-    settings: list[tuple[str, dict[str, Limits]]] = [("today", today)]
+    settings: list[tuple[str, dict[str, Any]]] = [("today", today)]
     if any(m.before for m in plan.measures):
         settings.append(("before", {m.id: m.before or m.today for m in plan.measures}))
     other: Valuation = "clearing" if plan.scenarios.valuation == "linear-debtrank" else "linear-debtrank"
@@ -97,9 +109,9 @@ def lifted_limits(ground: Ground, base: World, progress: Progress) -> tuple[Worl
     for measure in ground.checked.plan.measures:
         if measure.before is None:
             continue
-        for name, label in LIMIT_LABELS.items():
-            earlier = getattr(measure.before, name)
-            if earlier != getattr(measure.today, name):
+        for name in type(measure.today).model_fields:
+            earlier, label = getattr(measure.before, name), term_words(name)
+            if name != "legal_basis" and earlier != getattr(measure.today, name):
                 limits = {m.id: m.today for m in ground.checked.plan.measures} | {
                     measure.id: measure.today.model_copy(update={name: earlier})
                 }
@@ -110,7 +122,7 @@ def lifted_limits(ground: Ground, base: World, progress: Progress) -> tuple[Worl
 def _simulated(
     ground: Ground,
     name: str,
-    limits: dict[str, Limits],
+    limits: dict[str, Any],
     base: World | None,
     progress: Progress,
     valuation: Valuation | None = None,

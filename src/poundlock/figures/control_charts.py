@@ -30,11 +30,17 @@ CONTROL_WORDS = {
 }
 
 
+def control_name(control: Any) -> str:
+    """A control in words; a suspension with the measure that it suspends."""
+    words = CONTROL_WORDS[control.kind]
+    return f"{words} in {control.measure}" if control.kind == "suspension" else words
+
+
 def frontier_figure(a: Assessment, search: Search) -> Figure:
     """What each setting leaves of the credit (or, where it takes none, costs), and how near every tolerance comes to its limit."""
     order, points = [t.label for t in a.plan.tolerances], search.curve or search.result.points
     credit = max(p.granted for p in points) - min(p.granted for p in points) > 0.0
-    what = f"joint loans granted, {a.plan.system.unit}" if credit else f"cost of controls, {a.plan.system.unit} a year"
+    what = f"credit granted, {a.plan.system.unit}" if credit else f"cost of controls, {a.plan.system.unit} a year"
     data = [
         {"x": _across(p, credit), "used": min(e.high / max(t.at_most, 1e-12), 5.0), "tolerance": t.label}
         for p in points
@@ -62,7 +68,7 @@ def _across(point: Point, credit: bool) -> float:
 
 
 def _names(search: Search) -> str:
-    return " and ".join(f"the {CONTROL_WORDS[c.kind]}" for c in search.controls)
+    return " and ".join(f"the {control_name(c)}" for c in search.controls)
 
 
 def _alone(controls: Sequence[Any]) -> bool:
@@ -84,7 +90,7 @@ def around_words(search: Search) -> str:
 
 
 def _heads(search: Search) -> list[str]:
-    return [f"{CONTROL_WORDS[c.kind]}, {c.UNIT}" for c in search.controls]
+    return [f"{control_name(c)}, {c.UNIT}" for c in search.controls]
 
 
 def value_words(a: Assessment, search: Search, number: int, value: float) -> str:
@@ -98,7 +104,7 @@ def setting_words(a: Assessment, search: Search, setting: tuple[float, ...]) -> 
     if len(setting) == 1:
         return value_words(a, search, 0, setting[0])
     return ", ".join(
-        f"{CONTROL_WORDS[c.kind]} {value_words(a, search, k, v)}"
+        f"{control_name(c)} {value_words(a, search, k, v)}"
         for k, (c, v) in enumerate(zip(search.controls, setting, strict=True))
     )
 
@@ -192,7 +198,7 @@ def brake_figure(a: Assessment, study: BrakeStudy) -> Figure:
     ]
     return Figure(
         f"brake-{study.brake.id}",
-        f"Brake distance: the {CONTROL_WORDS[study.control.kind]}, put on after a shock; {_around((study.control,))}",
+        f"Brake distance: the {control_name(study.control)}, put on after a shock; {_around((study.control,))}",
         brake_sentence(a, study),
         ("days until decided", f"mean balance of the year, {a.plan.system.unit}", *order),
         tuple(rows),
@@ -204,7 +210,7 @@ def brake_sentence(a: Assessment, study: BrakeStudy) -> str:
     """How late the control may be decided on, in words."""
     result, delay = study.result, study.brake.delay
     unit = a.plan.system.unit if study.control.UNIT == "in money" else study.control.UNIT
-    to = f"The {CONTROL_WORDS[study.control.kind]} is set to {shown(study.value, unit)}"
+    to = f"The {control_name(study.control)} is set to {shown(study.value, unit)}"
     seen = (
         f"{study.brake.detection_days:.0f} days until the shock is seen and {study.brake.decision_days:.0f} to decide"
     )

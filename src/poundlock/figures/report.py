@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from poundlock.desk.assessment import Assessment
-from poundlock.desk.worlds import VALUATION_WORDS
+from poundlock.desk.worlds import VALUATION_WORDS, term_words
 from poundlock.evidence import Evidence
 from poundlock.figure import Figure, svg
 from poundlock.figures.control_charts import (
@@ -22,6 +22,7 @@ from poundlock.figures.control_charts import (
 from poundlock.figures.files import write_whole
 from poundlock.figures.named_charts import named_figure
 from poundlock.figures.pilot_charts import effect_figure, effect_sentence, inequality_figure
+from poundlock.figures.programme_charts import KIND_WORDS, bearers_figure, measure_words, programme_table, rules_table
 from poundlock.figures.result import result_text
 from poundlock.figures.risk_charts import importance_figure, loss_figures
 from poundlock.figures.tail_charts import allocation_figure, changes_figure
@@ -30,7 +31,7 @@ from poundlock.risk.controllability import standing
 from poundlock.rollout.gate import Finding
 from poundlock.rollout.plan import ExpectedShortfall, Tolerance
 from poundlock.rollout.wording import interval, shown
-from poundlock.rules import rules
+from poundlock.rules import Rule, rules
 
 MARKS = {"pass": "✓", "inconclusive": "?", "no data": "∅", "error": "!", "fail": "✗", "breach": "✗✗"}
 STANDING_WORDS = {"holds": "holds", "straddles": "undecided", "broken": "broken"}
@@ -127,6 +128,7 @@ def _content(a: Assessment) -> dict[str, Any]:
                 *(brake_figure(a, b) for b in a.brakes),
             )
         ],
+        "together": [_drawn(f) for f in (bearers_figure(a),) if f is not None],
         "work": [_drawn(f) for s in a.studies if (f := effect_figure(a, s)) is not None],
         "whom": [_drawn(f) for f in (inequality_figure(a),) if f is not None],
     }
@@ -142,7 +144,7 @@ def _content(a: Assessment) -> dict[str, Any]:
         "behaviour": behaviour_words(a),
         "lifted": _lifted_table(a),
         "searches": [(around_words(s), control_sentence(a, s)) for s in a.searches],
-        "legal_bases": list(dict.fromkeys(rules()[c.legal_basis].cited() for s in a.searches for c in s.controls)),
+        "legal_bases": list(dict.fromkeys(_rule(a, c.legal_basis).cited() for s in a.searches for c in s.controls)),
         "measures": [_measure(a, number) for number in range(len(a.plan.measures))],
         "unestimated": [
             (s, effect_sentence(a, s, next(o for o in a.plan.pilot.outcomes if o.id == s.id)))
@@ -150,6 +152,8 @@ def _content(a: Assessment) -> dict[str, Any]:
             if s.effect is None and a.plan.pilot
         ],
         "figures": figures,
+        "programme": programme_table(a),
+        "kept": rules_table(a),
     }
 
 
@@ -205,7 +209,10 @@ def _spread(a: Assessment) -> str:
     ]
     alone = a.worlds[0].by_shock[tails[0].id].value
     label = tails[0].label[0].lower() + tails[0].label[1:] if tails[0].label[1:2].islower() else tails[0].label
-    return f"Of the {label}, the shock alone takes {alone:.2%}; spreading adds {' and '.join(said)}."
+    spreads = (
+        "spreading, less what insurance, warrants and promises bring," if a.worlds[0].system.covers else "spreading"
+    )
+    return f"Of the {label}, the shock alone takes {alone:.2%}; {spreads} adds {' and '.join(said)}."
 
 
 def _lifted_table(a: Assessment) -> list[tuple[str, str, list[dict[str, str]]]]:
@@ -224,31 +231,41 @@ def _measure(a: Assessment, number: int) -> dict[str, Any]:
     """The settings of a measure side by side, and the rules behind today's."""
     measure = a.plan.measures[number]
     settings = [("today", measure.today), *([("earlier", measure.before)] if measure.before else [])]
-    fields = (
-        ("platform's share of each loan", "platform_share"),
-        ("balance with one platform, of the bank's tier 1", "partner_cap"),
-        ("all joint loans, of the bank's total loans", "total_cap"),
-        ("local banks only in their own region", "home_region_only"),
-    )
-    rows = [(label, [_setting(getattr(limits, name)) for _, limits in settings]) for label, name in fields]
-    granted = {w.id: f"{w.granted:,.0f}" for w in a.worlds}
-    rows.append(
-        (
-            f"joint loans on the books, {a.plan.system.unit}",
-            [granted["today"], *([granted["before"]] if measure.before and "before" in granted else [])],
-        )
-    )
+    given = type(measure.today).model_fields
+    names = [
+        name
+        for name in given
+        if name != "legal_basis"
+        and any(getattr(terms, name) or getattr(terms, name) != given[name].default for _, terms in settings)
+    ]
+    rows = [(term_words(name), [_setting(name, getattr(terms, name)) for _, terms in settings]) for name in names]
+    if a.programme is not None:
+        study = a.programme.studies[number]
+        rows.append((f"{study.what} on the books, {a.plan.system.unit}", [f"{study.granted:,.0f}"]))
+        rows.append((f"{study.what} wished for without caps, {a.plan.system.unit}", [f"{study.wished:,.0f}"]))
+        rows.append(("part of it that consents and stages leave", [f"{study.consented:.0%}"]))
+    for row in rows:
+        row[1].extend([""] * (len(settings) - len(row[1])))
     return {
         "measure": measure,
         "heads": [head for head, _ in settings],
+        "says": KIND_WORDS[measure.kind],
         "rows": rows,
-        "rules": [rules()[r].cited() for r in measure.today.legal_basis],
+        **measure_words(a, number),
+        "rules": [_rule(a, r).cited() for r in measure.today.legal_basis],
     }
 
 
-def _setting(value: object) -> str:
+def _rule(a: Assessment, name: str) -> Rule:
+    return next((rule for rule in a.own_rules if rule.id == name), None) or rules()[name]
+
+
+def _setting(name: str, value: object) -> str:
     if value is None:
         return "no cap"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"at most {value:.0%}" if isinstance(value, float) and value > 0.3 else f"{value:.0%}"
+    if name in ("strike", "settlement_days") or not isinstance(value, int | float):
+        return f"{value:g}" if isinstance(value, int | float) else str(value)
+    said = f"{value:.1%}" if round(100 * value) != 100 * value else f"{value:.0%}"
+    return f"at most {said}" if name.endswith("_cap") else said

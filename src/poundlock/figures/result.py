@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from poundlock.desk.assessment import Assessment, BrakeStudy, NamedStudy, OutcomeStudy, Search, TailStudy, World
+from poundlock.desk.bearing import Insurance, MeasureStudy
 from poundlock.evidence import Evidence
 from poundlock.risk import Estimate, Point
 
@@ -48,6 +50,8 @@ def result(a: Assessment) -> dict[str, Any]:
         "brakes": [_brake(a, b) for b in a.brakes],
         "networks": _networks(a),
         "tails": [_tail(t) for t in a.tails],
+        "programme": _programme(a),
+        "rules": _rules(a),
         "named": [_named(a, n, s) for n in a.named for s in range(len(n.labels))],
         "importance": _importance(a),
         "amplification": a.importance.amplification,
@@ -95,7 +99,7 @@ def _world(w: World) -> dict[str, Any]:
         "converged": w.outcome.converged,
         "rounds": w.outcome.rounds,
         "gap": w.outcome.gap,
-        "joint_loans_granted": w.granted,
+        "credit_granted": w.granted,
         "tolerances": {name: _estimate(e) for name, e in w.estimates.items()},
         "by_shock_alone": {name: _estimate(e) for name, e in w.by_shock.items()},
     }
@@ -155,6 +159,84 @@ def _tail(t: TailStudy) -> dict[str, Any]:
         "changes_missing": t.missing,
         "by_control": dict(t.by_control),
         "near_a_kink": None if t.sensitivity is None else t.sensitivity.near_kink,
+    }
+
+
+def _programme(a: Assessment) -> dict[str, Any] | None:
+    """Each measure alone, beside the rest, and all together; who bears what."""
+    p = a.programme
+    if p is None:
+        return None
+    return {
+        "scope": {"kinds": list(p.scope.kinds), "regions": list(p.scope.regions)},
+        "level": p.level,
+        "equity": p.equity,
+        "draws": p.draws,
+        "largest_gap_over_equity": p.gap,
+        "together": _estimate(p.together),
+        "interaction": p.interaction,
+        "measures": [_measure(study) for study in p.studies],
+    }
+
+
+def _measure(m: MeasureStudy) -> dict[str, Any]:
+    return {
+        "id": m.id,
+        "granted": m.granted,
+        "is_credit": m.credit,
+        "wished_for_without_caps": m.wished,
+        "share_left_by_consents_and_stages": m.consented,
+        "expected_loss": m.expected_loss,
+        "year": [{"party": line.party, "what": line.what, "amount": line.amount} for line in m.lines],
+        "alone": _estimate(m.alone),
+        "beside_the_rest": _estimate(m.added),
+        "lost_in_its_worst_years": _estimate(m.own_tail),
+        "borne_by": [
+            {"party": party, "mean": float(mean), "in_its_worst_years": float(tail)}
+            for party, mean, tail in zip(m.parties, m.expected, m.tail, strict=True)
+        ],
+        "insurance": None if m.insurance is None else _insurance(m.insurance),
+        "upside": [{"pool": pool, **asdict(up)} for pool, up in m.upsides],
+    }
+
+
+def _insurance(i: Insurance) -> dict[str, Any]:
+    charged = i.premium > 0.0
+    return {
+        "sum_insured": i.sum_insured,
+        "premium": i.premium,
+        "fair_rate": _estimate(i.fair),
+        "fair_rate_in_closed_form": i.fair_exact,
+        "loss_ratio": _estimate(i.loss_ratio) if charged else None,
+        "loss_ratio_5_to_95_percent": [i.low, i.high] if charged else None,
+        "chance_that_claims_exceed_premiums": i.beyond,
+    }
+
+
+def _rules(a: Assessment) -> dict[str, Any]:
+    """What is breached and how much is kept, by setting of the measures; drafts never bind."""
+    return {
+        "on": a.rules.on.isoformat(),
+        "settings": {
+            name: {
+                "compared": len(found),
+                "breached": [
+                    {
+                        "rule": c.rule.id,
+                        "binding": c.binding,
+                        "who": c.fact.who,
+                        "against": c.fact.against,
+                        "found": c.fact.value,
+                        "limit": c.rule.limit,
+                        "by": _finite(c.excess),
+                    }
+                    for c in found
+                    if c.standing == "breached"
+                ],
+            }
+            for name, found in a.rules.settings.items()
+        },
+        "not_compared": [{"rule": rule.id, "why": why} for rule, why in a.rules.unevaluated],
     }
 
 

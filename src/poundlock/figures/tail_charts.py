@@ -8,7 +8,7 @@ import numpy as np
 from poundlock.desk.assessment import Assessment, TailStudy
 from poundlock.desk.worlds import VALUATION_WORDS
 from poundlock.figure import SERIES, WIDTH, Figure, lines
-from poundlock.figures.control_charts import CONTROL_WORDS
+from poundlock.figures.control_charts import control_name
 from poundlock.risk import Change
 
 SHOWN = 10
@@ -119,16 +119,24 @@ def changes_figure(a: Assessment, study: TailStudy) -> Figure | None:
         f"changes-{study.tolerance.id}-{study.valuation}",
         f"What to look at first, by {VALUATION_WORDS[study.valuation]}: {study.tolerance.label}",
         f"The {len(rows)} small changes that lower the tail most for the same money: an exposure cut and paid back in cash, or a buffer "
-        f"added. Each holds for a small step: in {near:.1%} of the scenarios somebody stands at the edge of failing or of paying nothing.{same}{_by_control(a, study)}",
+        f"added. Each holds for a small step: in {near:.1%} of the scenarios somebody stands at the edge of failing or of paying nothing.{same}{_held(a)}{_by_control(a, study)}",
         ("change", f"lowers it by, basis points for each 1,000 {unit}", f"now, {unit}"),
         tuple(rows),
         bars,
     )
 
 
+def _held(a: Assessment) -> str:
+    """What the derivatives leave out, in words."""
+    system = a.worlds[0].system
+    if not (system.covers or system.guarantees or system.dependences is not None):
+        return ""
+    return " What insurance, warrants, promises and outages pay and cost is held as it is in each scenario."
+
+
 def _by_control(a: Assessment, study: TailStudy) -> str:
     """What a small turn of each control does, in words."""
-    kinds = {c.id: (CONTROL_WORDS[c.kind], c.UNIT) for c in a.plan.controls}
+    kinds = {c.id: (control_name(c), c.UNIT) for c in a.plan.controls}
     parts = [f"{kinds[name][0]} {1e4 * 0.01 * slope:+.2g}" for name, slope in study.by_control]
     if not parts:
         return ""

@@ -1,6 +1,7 @@
 """Joint lending: a platform and a bank fund each loan together, in stated shares, under caps.
 
-What a loan of size T does: the platform puts up its share c T, the bank (1 - c) T, and each owns its part of the loss.
+What a loan of size T does: the platform puts up its share c T, the bank (1 - c) T, and each owns its part of the loss. The platform may
+promise to bear the first losses of the bank's part, and earns a fee on it.
 The bank pays with new deposits. The platform borrows a stated part of its share from the banks that already lend to it,
 and the rest outside. Borrowers repay through the platform, which holds some days of repayments before it passes them on:
 a claim of the bank on the platform, which keeps it as cash. So both channels of contagion between platforms and banks are there: banks fund
@@ -10,29 +11,32 @@ platforms, and banks' money is in platforms' hands.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy.sparse import coo_array, csr_array
+from scipy.sparse import csr_array
 
+from poundlock.measures.books import Books
+from poundlock.measures.deals import Deals, Moment, by_institution, cut, read_deals, without_figure
+from poundlock.measures.measure import Line, Measure, Share, Terms
+from poundlock.measures.premium import pool_layer, pool_loss
 from poundlock.problems import Problem, Where, nowhere
-from poundlock.reading import Column, Declared, InputFile, Table, read_table
-from poundlock.rollout.plan import Id
-from poundlock.system.balance import Floats, Layer, System
+from poundlock.reading import Table
+from poundlock.rules import Fact
+from poundlock.system.balance import Floats, System
+from poundlock.system.covers import Cover
 
 FUNDING_LAYER = "platform funding"
 REPAYMENT_LAYER = "repayments in transit"
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
-class Limits(Declared):
+class Limits(Terms):
     """One setting of the rules for joint lending. Leave a cap out to mean none."""
 
-    platform_share: Annotated[float, Field(ge=0.0, lt=1.0)]
+    platform_share: Share
     """What the platform puts up of every loan, as a fraction."""
     partner_cap: Annotated[float, Field(ge=0.0)] | None = None
     """A bank's balance with one platform, at most this fraction of its Tier 1 capital."""
@@ -40,16 +44,16 @@ class Limits(Declared):
     """A bank's joint loans with all platforms, at most this fraction of its total loans."""
     home_region_only: bool = False
     """Local banks lend only in their own region."""
-    legal_basis: tuple[str, ...] = ()
-    """Ids of the rules behind this setting, as listed in the package's rules."""
+    first_loss: Share = 0.0
+    """The platform promises to bear the bank's losses on each pool up to this fraction of the bank's part."""
+    fee: Share = 0.0
+    """What the bank pays the platform a year, as a fraction of the bank's part."""
 
 
-class JointLending(Declared):
+class JointLending(Measure):
     """Joint lending by platforms and banks."""
 
     kind: Literal["joint-lending"]
-    id: Id
-    """Name for controls and results."""
     loans: str
     """CSV: bank, platform, pool, amount [, average_life_days]. Total loans that borrowers ask for and both sides are willing to
     make."""
@@ -63,191 +67,168 @@ class JointLending(Declared):
     """Part of the platform's share that it borrows from the banks that lend to it already."""
     days_in_transit: Annotated[float, Field(ge=0.0, le=365.0)] = 0.0
     """Days that repayments stay with the platform before the bank has them."""
-    average_life_days: Annotated[float, Field(gt=0.0)] = 365.0
-    """Average life of a loan, where its row gives none; with days_in_transit it gives the bank's claim on the platform."""
+
+    GRANTED: ClassVar[str] = "joint loans"
 
 
-@dataclass(frozen=True)
-class JointLoans:
-    """Wished-for joint loans, one entry a row. bank, platform: institution numbers. pool: asset class number.
-    amount: total size of the loans, money, before any limit. life: (entries,), average life in days, None: all as declared. file: where
-    they were read."""
-
-    bank: NDArray[np.int64] = field(repr=False)
-    platform: NDArray[np.int64] = field(repr=False)
-    pool: NDArray[np.int64] = field(repr=False)
-    amount: Floats = field(repr=False)
-    file: InputFile
-    life: Floats | None = field(default=None, repr=False)
-
-
-def read_joint_loans(
+def read(
     folder: Path,
     declared: JointLending,
     system: System,
     problems: list[Problem],
     *,
+    at: Moment,
     where: Where = nowhere,
     searched: frozenset[str] = frozenset(),
     amounts_known: bool = True,
-) -> JointLoans | None:
+) -> Deals | None:
     """Read the table of wished-for loans against a system; adds every Problem, returns None if there was one.
 
     searched: limits that controls will set, so that what they are shares of is needed whatever they are today.
     amounts_known: False behind a Problem in the system's tables; then missing capital is not told a second time.
     """
-    before = len(problems)
-    life = Column("average_life_days", "number", optional=True, blank=True, minimum=1)
-    columns = (Column("bank"), Column("platform"), Column("pool"), Column("amount", "number", minimum=0), life)
-    table = read_table(folder / declared.loans, columns, problems, declared_at=where("loans"))
-    if table is None:
+    found = read_deals(
+        folder, declared, declared.loans, ("bank", "platform"), system, problems, key="loans", at=at, where=where
+    )
+    if found is None:
         return None
-    institutions = {name: i for i, name in enumerate(system.ids)}
-    pools = {pool.id: k for k, pool in enumerate(system.asset_classes)}
-    numbers = {
-        column: _numbers(table, column, known, problems)
-        for column, known in (("bank", institutions), ("platform", institutions), ("pool", pools))
-    }
+    deals, table = found
+    before = len(problems)
     settings = [limits for limits in (declared.today, declared.before) if limits is not None]
     capped = "partner_cap" in searched or any(limits.partner_cap is not None for limits in settings)
     total = "total_cap" in searched or any(limits.total_cap is not None for limits in settings)
-    for row in np.flatnonzero((numbers["bank"] == numbers["platform"]) & (numbers["bank"] >= 0)):
-        found = f"'{table['bank'][row]}' as bank and as platform"
-        problems.append(table.problem(int(row), found, "two institutions", "correct one of the two"))
     if amounts_known and declared.platform_funded_by_banks > 0:
-        problems.extend(_unfunded(table, numbers["platform"], system))
+        problems.extend(_unfunded(table, deals, system))
     if capped and amounts_known:
-        problems.extend(_banks_without(table, numbers["bank"], system, system.tier1_capital, "tier1_capital"))
+        problems.extend(without_figure(table, deals["bank"], system, system.tier1_capital, "tier1_capital"))
     if total and amounts_known:
-        problems.extend(_banks_without(table, numbers["bank"], system, system.loans, "loans"))
-    if len(problems) > before:
-        return None
-    lives = table["average_life_days"] if "average_life_days" in table else None
-    return JointLoans(numbers["bank"], numbers["platform"], numbers["pool"], table["amount"], table.file, lives)
+        problems.extend(without_figure(table, deals["bank"], system, system.loans, "loans"))
+    return deals if len(problems) == before else None
 
 
-def _banks_without(
-    table: Table, banks: NDArray[np.int64], system: System, amounts: Floats, what: str
-) -> Iterator[Problem]:
-    """Banks of the table whose amount, of which a cap is a share, is not reported; each once, at its first row."""
-    first = np.unique(banks, return_index=True)[1]
-    for row in sorted(first):
-        if banks[row] >= 0 and np.isnan(amounts[banks[row]]):
-            expected = f"{what} in the institutions table, since a cap is a share of it"
-            found = f"bank '{system.ids[banks[row]]}' without {what}"
-            yield table.problem(int(row), found, expected, f"fill {what} of this bank")
-
-
-def _unfunded(table: Table, platforms: NDArray[np.int64], system: System) -> Iterator[Problem]:
+def _unfunded(table: Table, deals: Deals, system: System) -> Iterator[Problem]:
     """Platforms that are to borrow from the banks that lend to them already, where no bank does; each at its first row."""
-    lent = sum(
-        (layer.amounts.sum(axis=0) for layer in system.layers if layer.name == FUNDING_LAYER), np.zeros(len(system))
-    )
+    lent, platforms = np.asarray(_lent_already(system).sum(axis=0)).ravel(), deals["platform"]
     for row in sorted(np.unique(platforms, return_index=True)[1]):
-        same = table["bank"][row] == table["platform"][row]  # told already
-        if platforms[row] >= 0 and not same and lent[platforms[row]] <= 0:
+        if lent[platforms[row]] <= 0:
             found = f"platform '{system.ids[platforms[row]]}', to which no bank lends in layer '{FUNDING_LAYER}'"
             expected = "exposures of banks to it, since platform_funded_by_banks is above 0"
             yield table.problem(int(row), found, expected, "add those exposures or set platform_funded_by_banks to 0")
 
 
-def _numbers(table: Table, column: str, known: dict[str, int], problems: list[Problem]) -> NDArray[np.int64]:
-    found = np.array([known.get(name, -1) for name in table[column]], dtype=np.int64)
-    for row in np.flatnonzero(found < 0):
-        problems.append(
-            table.problem(
-                int(row),
-                f"unknown {column} '{table[column][row]}'",
-                "a name of the system's tables",
-                "correct the name or add it there",
-            )
-        )
-    return found
+def opened(declared: JointLending, deals: Deals, system: System) -> System:
+    """Joint loans are made to the system's own pools: no further asset class."""
+    return system
 
 
-def granted(declared: JointLending, limits: Limits, loans: JointLoans, system: System) -> Floats:
+def unlimited(limits: Limits) -> Limits:
+    """The same without any cap."""
+    return limits.model_copy(update={"partner_cap": None, "total_cap": None, "home_region_only": False})
+
+
+def granted(declared: JointLending, limits: Limits, loans: Deals, system: System) -> Floats:
     """Total size of each loan entry that the limits leave; every cap cuts a bank's entries in proportion. Shape as loans.amount."""
-    size = loans.amount.copy()
+    size, bank = loans.amount.copy(), loans["bank"]
     if limits.home_region_only:
-        local = np.isin(np.array(system.kinds), declared.local_kinds)[loans.bank]
-        regions = np.array(system.regions)
-        away = regions[loans.bank] != np.array([p.region for p in system.asset_classes])[loans.pool]
-        size[local & away] = 0.0
+        local = np.isin(np.array(system.kinds), declared.local_kinds)[bank]
+        size[local & _away(loans, system)] = 0.0
     n, bank_share = len(system), 1.0 - limits.platform_share
     if limits.partner_cap is not None:
-        pair = loans.bank * n + loans.platform
-        size *= _cut(pair, bank_share * size, limits.partner_cap * system.tier1_capital[loans.bank])
+        size *= cut(bank * n + loans["platform"], bank_share * size, limits.partner_cap * system.tier1_capital[bank])
     if limits.total_cap is not None:
-        size *= _cut(loans.bank, bank_share * size, limits.total_cap * system.loans[loans.bank])
+        size *= cut(bank, bank_share * size, limits.total_cap * system.loans[bank])
     return size
 
 
-def _cut(group: NDArray[np.int64], amount: Floats, cap: Floats) -> Floats:
-    """Factor at most one for each entry, so that its group's sum of amounts does not exceed the cap of that group."""
-    _, inverse = np.unique(group, return_inverse=True)
-    held = np.bincount(inverse, weights=amount)[inverse]
-    return np.divide(np.minimum(held, cap), held, out=np.ones_like(amount), where=held > 0)
+def _away(loans: Deals, system: System) -> Floats:
+    """Entries outside the bank's own region, as a mask."""
+    pool_region = np.array([p.region for p in system.asset_classes])[loans.pool]
+    return np.asarray(np.array(system.regions)[loans["bank"]] != pool_region)
 
 
-def apply(declared: JointLending, limits: Limits, loans: JointLoans, system: System) -> System:
+def apply(declared: JointLending, limits: Limits, loans: Deals, system: System) -> System:
     """The system as it would be with these joint loans on its books. Equity of nobody changes on the first day.
 
     Size zero leaves the system as it was. Raises ValueError when banks are to fund a platform that no bank lends to.
     """
-    size = granted(declared, limits, loans, system)
-    n, k = len(system), len(system.asset_classes)
+    size, n = granted(declared, limits, loans, system), len(system)
+    bank, platform = loans["bank"], loans["platform"]
     bank_part, platform_part = (1.0 - limits.platform_share) * size, limits.platform_share * size
-    holdings = system.holdings.copy()
-    transit = bank_part * np.minimum(1.0, declared.days_in_transit / lives(declared, loans))
-    for holder, part in ((loans.bank, bank_part - transit), (loans.platform, platform_part)):
-        holdings += coo_array((part, (holder, loans.pool)), shape=(n, k)).toarray()
-    in_transit = csr_array((transit, (loans.bank, loans.platform)), shape=(n, n))
-    own_part = np.bincount(loans.platform, weights=platform_part, minlength=n)
-    funding = _bank_funding(system, np.asarray(declared.platform_funded_by_banks * own_part, dtype=np.float64))
-    lent_to_platforms = np.asarray(funding.sum(axis=1)).ravel()
-    borrowed = np.asarray(funding.sum(axis=0)).ravel()
-    deposits = np.bincount(loans.bank, weights=bank_part, minlength=n)
-    cash = np.asarray(in_transit.sum(axis=0)).ravel()
-    added_holdings = holdings.sum(axis=1) - system.holdings.sum(axis=1)
-    return replace(
-        system,
-        holdings=holdings,
-        safe_assets=system.safe_assets + cash,
-        external_assets=system.external_assets + added_holdings + cash,
-        external_liabilities=system.external_liabilities + deposits + lent_to_platforms + own_part - borrowed,
-        layers=_added(system.layers, {FUNDING_LAYER: funding, REPAYMENT_LAYER: in_transit}),
+    transit = bank_part * np.minimum(1.0, declared.days_in_transit / loans.life)
+    books = Books(system)
+    books.hold(bank, loans.pool, bank_part - transit)
+    books.hold(platform, loans.pool, platform_part)
+    books.lend(REPAYMENT_LAYER, bank, platform, transit)
+    books.safe += by_institution(platform, transit, n)
+    own_part = by_institution(platform, platform_part, n)
+    funding = _bank_funding(system, loans.joined, declared.platform_funded_by_banks * own_part)
+    books.layers[FUNDING_LAYER] = funding
+    books.owed += by_institution(bank, bank_part, n) + own_part
+    books.owed += np.asarray(funding.sum(axis=1)).ravel() - np.asarray(funding.sum(axis=0)).ravel()
+    books.pay(bank, platform, limits.fee * bank_part)
+    if limits.first_loss > 0.0:
+        covered = bank_part - transit
+        books.covers += [
+            Cover(int(j), int(i), int(k), float(x), limit=limits.first_loss * float(x))
+            for i, j, k, x in zip(bank, platform, loans.pool, covered, strict=True)
+            if x > 0.0
+        ]
+    return books.written()
+
+
+def value(declared: JointLending, limits: Limits, loans: Deals, system: System) -> tuple[Line, ...]:
+    """The year that is expected, before any failure: interest after costs, losses, fees and first loss."""
+    size = granted(declared, limits, loans, system)
+    pools = [system.asset_classes[k] for k in loans.pool]
+    margin, loss = np.array([p.net_margin for p in pools]), np.array([pool_loss(p) for p in pools])
+    promised = np.array([pool_layer(p, limit=limits.first_loss) for p in pools])
+    share = limits.platform_share
+    covered = (1.0 - share) * size * (1.0 - np.minimum(1.0, declared.days_in_transit / loans.life))
+    return (
+        Line("banks", "margin on their part", float((1.0 - share) * margin @ size)),
+        Line("banks", "expected loss on their part", -float((1.0 - share) * loss @ size), loss=True),
+        Line("platforms", "margin on their part", float(share * margin @ size)),
+        Line("platforms", "expected loss on their part", -float(share * loss @ size), loss=True),
+        Line("banks", "fees", -float(limits.fee * (1.0 - share) * size.sum())),
+        Line("platforms", "fees", float(limits.fee * (1.0 - share) * size.sum())),
+        Line("banks", "first loss promised by platforms", float(promised @ covered)),
+        Line("platforms", "first loss promised to banks", -float(promised @ covered)),
     )
 
 
-def lives(declared: JointLending, loans: JointLoans) -> Floats:
-    """Average life of each entry in days, as its row or else the measure says. Shape as loans.amount."""
-    declared_life = np.full(len(loans.amount), declared.average_life_days)
-    return declared_life if loans.life is None else np.where(np.isnan(loans.life), declared_life, loans.life)
+def facts(declared: JointLending, limits: Limits, loans: Deals, system: System) -> Iterator[Fact]:
+    """What rules on joint lending limit: the partner's share, balances over Tier 1 and total loans, lending away from home."""
+    size = granted(declared, limits, loans, system)
+    bank, platform, n = loans["bank"], loans["platform"], len(system)
+    part = (1.0 - limits.platform_share) * size
+    pairs = np.bincount(bank * n + platform, weights=part, minlength=n * n).reshape(n, n)
+    away = by_institution(bank, part * _away(loans, system), n)
+    for i in np.flatnonzero(pairs.sum(axis=1) > 0.0):
+        who, kind = system.ids[i], system.kinds[i]
+        for j in np.flatnonzero(pairs[i] > 0.0):
+            yield Fact("partner-contribution-share", who, kind, limits.platform_share, system.ids[j])
+            over = float(pairs[i, j] / system.tier1_capital[i])
+            yield Fact("joint-loans-with-one-partner-over-tier1", who, kind, over, system.ids[j])
+        yield Fact("joint-loans-over-total-loans", who, kind, float(pairs[i].sum() / system.loans[i]))
+        yield Fact("joint-loans-outside-home-region", who, kind, float(away[i]))
 
 
-def _bank_funding(system: System, wanted: Floats) -> csr_array:
-    """New lending by banks to platforms, spread like what they lend to them already in the funding layer. (n, n)."""
+def _lent_already(system: System) -> csr_array:
+    n = len(system)
+    nothing = csr_array((n, n), dtype=np.float64)
+    return next((layer.amounts for layer in system.layers if layer.name == FUNDING_LAYER), nothing)
+
+
+def _bank_funding(system: System, joined: NDArray[np.bool_], wanted: Floats) -> csr_array:
+    """New lending by banks that have joined to platforms, spread like what they lend to them already in the funding layer; the rest of
+    what is wanted is borrowed outside. (n, n)."""
     n = len(system)
     if not wanted.any():
         return csr_array((n, n), dtype=np.float64)
-    present = next(
-        (layer.amounts for layer in system.layers if layer.name == FUNDING_LAYER), csr_array((n, n), dtype=np.float64)
-    )
+    present = _lent_already(system)
     total = np.asarray(present.sum(axis=0)).ravel()
     if np.any((wanted > 0) & (total <= 0)):
         unfunded = system.ids[int(np.flatnonzero((wanted > 0) & (total <= 0))[0])]
         raise ValueError(f"'{unfunded}' is to be funded by banks, but no bank lends to it in layer '{FUNDING_LAYER}'")
-    return csr_array(present.multiply(np.divide(wanted, total, out=np.zeros(n), where=total > 0)[None, :]))
-
-
-def _added(layers: tuple[Layer, ...], new: dict[str, csr_array]) -> tuple[Layer, ...]:
-    grown = tuple(
-        replace(layer, amounts=csr_array(layer.amounts + new[layer.name])) if layer.name in new else layer
-        for layer in layers
-    )
-    present = {layer.name for layer in layers}
-    return grown + tuple(
-        Layer(name, amounts)
-        for name, amounts in new.items()
-        if name not in present and amounts.nnz and amounts.data.any()
-    )
+    each = np.divide(wanted, total, out=np.zeros(n), where=total > 0)
+    return csr_array(present.multiply(each[None, :]).multiply(joined[:, None].astype(np.float64)))

@@ -8,7 +8,16 @@ import tempfile
 from importlib.resources import as_file, files
 from pathlib import Path
 
-FILES = ("plan.yaml", "institutions.csv", "totals.csv", "exposures.csv", "pools.csv", "joint_loans.csv", "panel.csv")
+FILES = (
+    "plan.yaml",
+    "institutions.csv",
+    "totals.csv",
+    "exposures.csv",
+    "pools.csv",
+    "joint_loans.csv",
+    "consents.csv",
+    "panel.csv",
+)
 
 
 def write_starter(folder: Path, schema: str) -> Path:

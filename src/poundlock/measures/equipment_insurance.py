@@ -1,0 +1,218 @@
+"""Insurance of first-of-its-kind equipment and of new technology: insurers cover what buyers of unproven machines may lose.
+
+A class of policies for each region and sector: the yearly number of claims is Poisson and moves with the factor of that region and sector,
+each claim is lognormal, and of each the insurer pays min(limit, share * max(0, claim - deductible)), as fractions of the value insured.
+The state may pay part of the premium. The insurer passes on a share to a reinsurer; insured firms are outside the system, so that an insurer's
+claims are its own loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from poundlock.measures.books import Books, class_numbers, opened_with
+from poundlock.measures.deals import Deals, Moment, Whole, by_institution, cut, read_deals
+from poundlock.measures.measure import Line, Measure, Share
+from poundlock.measures.premium import lognormal_layer
+from poundlock.measures.reinsurance import Reinsured, missing_reinsurer
+from poundlock.problems import Problem, Where, nowhere
+from poundlock.reading import Column, Declared
+from poundlock.rules import Fact
+from poundlock.system.balance import AssetClass, Claims, Floats, System, equity
+from poundlock.system.covers import Cover
+
+MORE = (Column("region"), Column("sector"), Column("policies", "integer", minimum=1))
+
+
+class ClaimsModel(Declared):
+    """How claims arise."""
+
+    frequency: Annotated[float, Field(gt=0.0, lt=1.0)]
+    """Mean number of claims of one policy in a year."""
+    severity: Annotated[float, Field(gt=0.0, le=10.0)]
+    """Mean claim, as a fraction of the value insured."""
+    spread: Annotated[float, Field(ge=0.0, le=20.0)] = 1.0
+    """Standard deviation of a claim over its mean."""
+    correlation: Annotated[float, Field(ge=0.0, le=0.999)] = 0.0
+    """How far the frequency moves with the factor of region and sector, as the correlation of a pool's defaults."""
+
+
+class PolicyTerms(Reinsured):
+    """One setting of the insurance; fractions of the value insured. Leave a cap out to mean none."""
+
+    cover_share: Share
+    """Part of each claim beyond the deductible that the insurer pays."""
+    deductible: Share = 0.0
+    """What the firm bears first of each claim."""
+    limit: Annotated[float, Field(ge=0.0)] | None = None
+    """Most that the insurer pays of one claim."""
+    premium_rate: Share = 0.0
+    """Premium of a year."""
+    premium_subsidy: Share = 0.0
+    """Part of the premium that the state pays."""
+    insurer_cap: Annotated[float, Field(ge=0.0)] | None = None
+    """Value that one insurer covers, at most this multiple of its equity."""
+
+
+class EquipmentInsurance(Measure):
+    """Insurance of first-of-its-kind equipment and new technology, with a subsidised premium."""
+
+    kind: Literal["equipment-insurance"]
+    policies: str
+    """CSV: insurer, region, sector, amount, policies [, reinsurer, average_life_days]. Value that firms wish to insure, and in how many
+    policies."""
+    claims: ClaimsModel
+    """How claims arise."""
+    today: PolicyTerms
+    """The setting that the verdict is about."""
+    before: PolicyTerms | None = None
+    """An earlier or other setting to compare with."""
+
+    GRANTED: ClassVar[str] = "value of equipment insured"
+    CREDIT: ClassVar[bool] = False
+
+
+def read(
+    folder: Path,
+    declared: EquipmentInsurance,
+    system: System,
+    problems: list[Problem],
+    *,
+    at: Moment,
+    where: Where = nowhere,
+    searched: frozenset[str] = frozenset(),
+    amounts_known: bool = True,
+) -> Deals | None:
+    """Read the table of policies; adds every Problem, returns None if there was one."""
+    found = read_deals(
+        folder,
+        declared,
+        declared.policies,
+        ("insurer",),
+        system,
+        problems,
+        key="policies",
+        at=at,
+        more=MORE,
+        optional_roles=("reinsurer",),
+        pools=False,
+        where=where,
+    )
+    if found is None:
+        return None
+    deals, table = found
+    before = len(problems)
+    problems.extend(missing_reinsurer(table, deals, (declared.today, declared.before)))
+    return deals if len(problems) == before else None
+
+
+def _class_id(declared: EquipmentInsurance, region: str, sector: str) -> str:
+    return f"{declared.id} {sector}-{region}"
+
+
+def opened(declared: EquipmentInsurance, deals: Deals, system: System) -> System:
+    """An asset class of policies for each region and sector, under today's terms."""
+    return _under(declared, declared.today, deals, system)
+
+
+def _under(declared: EquipmentInsurance, terms: PolicyTerms, deals: Deals, system: System) -> System:
+    model, limit = declared.claims, np.inf if terms.limit is None else terms.limit
+    classes = []
+    for region, sector in dict.fromkeys(zip(deals["region"], deals["sector"], strict=True)):
+        number = int(deals["policies"][(deals["region"] == region) & (deals["sector"] == sector)].sum())
+        law = Claims(number, model.severity, model.spread, terms.deductible, terms.cover_share, limit)
+        name = _class_id(declared, region, sector)
+        classes.append(AssetClass(name, region, sector, model.frequency, 0.0, model.correlation, 0.0, law=law))
+    return opened_with(system, classes)
+
+
+def _pools(declared: EquipmentInsurance, deals: Deals, system: System) -> Whole:
+    number = class_numbers(system)
+    ids = (_class_id(declared, region, sector) for region, sector in zip(deals["region"], deals["sector"], strict=True))
+    return np.array([number[name] for name in ids], dtype=np.int64)
+
+
+def unlimited(terms: PolicyTerms) -> PolicyTerms:
+    """The same without the cap."""
+    return terms.model_copy(update={"insurer_cap": None})
+
+
+def granted(declared: EquipmentInsurance, terms: PolicyTerms, deals: Deals, system: System) -> Floats:
+    """Value insured that the insurers' cap leaves. Shape as deals.amount."""
+    if terms.insurer_cap is None:
+        return deals.amount.copy()
+    own = np.maximum(equity(system), 0.0)[deals["insurer"]]
+    return np.asarray(deals.amount * cut(deals["insurer"], deals.amount, terms.insurer_cap * own))
+
+
+def apply(declared: EquipmentInsurance, terms: PolicyTerms, deals: Deals, system: System) -> System:
+    """The system with the policies written: commitments of the insurers, premiums, reinsurance. No balance sheet changes on the first day."""
+    size = granted(declared, terms, deals, system)
+    changed = _under(declared, terms, deals, system)
+    pool, books = _pools(declared, deals, changed), Books(changed)
+    insurer, premium = deals["insurer"], terms.premium_rate * size
+    np.add.at(books.commitments, (insurer, pool), size)
+    books.pay(None, insurer, premium)
+    if terms.reinsured > 0.0:
+        books.pay(insurer, deals["reinsurer"], terms.reinsured * premium)
+        books.covers += [
+            Cover(int(r), int(i), int(k), float(x), terms.reinsured)
+            for r, i, k, x in zip(deals["reinsurer"], insurer, pool, size, strict=True)
+            if x > 0.0
+        ]
+    return books.written()
+
+
+def fair_rate(declared: EquipmentInsurance, terms: PolicyTerms) -> float:
+    """Mean yearly payment a unit of value insured: the frequency times the stop-loss premium of one claim."""
+    limit = np.inf if terms.limit is None else terms.limit
+    layer = lognormal_layer(
+        declared.claims.severity,
+        declared.claims.spread,
+        share=terms.cover_share,
+        deductible=terms.deductible,
+        limit=limit,
+    )
+    return declared.claims.frequency * layer
+
+
+def insured(
+    declared: EquipmentInsurance, terms: PolicyTerms, deals: Deals, system: System, lost: Floats
+) -> tuple[Floats, float, float, float]:
+    """Claims on the insurers in each scenario, the premiums and the value covered, money, and the fair rate. lost: (s, k), share of each asset
+    class that is lost, under these terms. Claims (s,)."""
+    size = granted(declared, terms, deals, system)
+    total = float(size.sum())
+    claims = lost[:, _pools(declared, deals, system)] @ size
+    return claims, terms.premium_rate * total, total, fair_rate(declared, terms)
+
+
+def value(declared: EquipmentInsurance, terms: PolicyTerms, deals: Deals, system: System) -> tuple[Line, ...]:
+    """The year that is expected, before any failure."""
+    total = float(granted(declared, terms, deals, system).sum())
+    premium, paid = terms.premium_rate * total, fair_rate(declared, terms) * total
+    claims, state, on = declared.claims, terms.premium_subsidy, terms.reinsured
+    return (
+        Line("firms", "loss of equipment", -claims.frequency * claims.severity * total, loss=True),
+        Line("firms", "claims on insurers", paid),
+        Line("firms", "premiums", -(1.0 - state) * premium),
+        Line("state", "premiums", -state * premium),
+        Line("insurers", "premiums", (1.0 - on) * premium),
+        Line("insurers", "claims", -(1.0 - on) * paid),
+        Line("reinsurers", "premiums", on * premium),
+        Line("reinsurers", "claims", -on * paid),
+    )
+
+
+def facts(declared: EquipmentInsurance, terms: PolicyTerms, deals: Deals, system: System) -> Iterator[Fact]:
+    """The rate of premiums that the state pays part of, and the part that it pays."""
+    size = by_institution(deals["insurer"], granted(declared, terms, deals, system), len(system))
+    for i in np.flatnonzero(size > 0.0):
+        if terms.premium_subsidy > 0.0:
+            yield Fact("subsidised-premium-rate", system.ids[i], system.kinds[i], terms.premium_rate)
+        yield Fact("premium-subsidy-share", system.ids[i], system.kinds[i], terms.premium_subsidy)
