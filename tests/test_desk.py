@@ -21,7 +21,7 @@ def test_the_published_schema_is_that_of_the_code():
     assert (ROOT / "schema" / "plan.schema.json").read_text(encoding="utf-8") == plan_schema_text(), "run `make schema`"
 
 
-FILES = sorted([*EXAMPLES.glob("*/plan.yaml"), *EXAMPLES.glob("*/system.yaml")])
+FILES = sorted([*EXAMPLES.rglob("plan.yaml"), *EXAMPLES.rglob("system.yaml")])
 
 
 @pytest.mark.parametrize("plan", FILES, ids=lambda p: p.parent.name)
@@ -52,6 +52,7 @@ def test_the_starter_runs_as_it_is(starter_run):
         "local-banks",
         "failures",
         "controllable",
+        "rules",
         "effect",
         "for-whom",
     ]
@@ -271,7 +272,7 @@ TWO_CONTROLS = """\
     loosest: 0.0
     resolution: 0.001
     yearly_cost: 0.08
-    legal_basis: JL-02
+    legal_basis: EU-07
   - kind: compensation-fund
     id: fund
     scope: { kinds: [local-bank] }
@@ -279,7 +280,7 @@ TWO_CONTROLS = """\
     loosest: 0.0
     resolution: 1.0
     yearly_cost: 0.03
-    legal_basis: JL-02
+    legal_basis: EU-07
 
 # Did it work?"""
 

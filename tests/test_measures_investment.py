@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from poundlock.contagion import prepare
-from poundlock.measures import Moment, apply, granted, read, upside, warrant_value
+from poundlock.measures import Moment, Reading, apply, granted, read, upside, warrant_value
 from poundlock.problems import nowhere
 from poundlock.system import equity
 from poundlock.system.balance import Equity
@@ -142,7 +142,8 @@ def test_a_cap_needs_the_capital_that_it_is_a_share_of(tmp_path):
     (tmp_path / "c.csv").write_text(ALL, encoding="utf-8")
     for amounts_known, count in ((True, 1), (False, 0)):
         problems = []
-        read(tmp_path, declared(KIND), world(), problems, at=Moment(DAY), amounts_known=amounts_known, where=nowhere)
+        asked = Reading(tmp_path, world(), Moment(DAY), nowhere, amounts_known=amounts_known)
+        read(asked, declared(KIND), problems)
         assert [(p.line, p.found) for p in problems] == [(3, "'insurer' without tier1_capital")][:count]
 
 

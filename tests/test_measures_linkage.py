@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from poundlock.measures import Moment, apply, granted, opened, read
+from poundlock.measures import Moment, Reading, apply, granted, opened, read
 from poundlock.system import equity
 from poundlock.system.contingent import Guarantee
 from test_measures_world import (
@@ -147,10 +147,11 @@ def test_a_cap_on_firms_needs_to_know_what_goes_to_one(tmp_path):
     (tmp_path / "t.csv").write_text(text, encoding="utf-8")
     (tmp_path / "c.csv").write_text(ALL, encoding="utf-8")
     problems = []
-    assert read(tmp_path, declared(KIND), world(), problems, at=Moment(DAY), where=lambda *_: ("plan.yaml", 1)) is None
+    asked = Reading(tmp_path, world(), Moment(DAY), lambda *_: ("plan.yaml", 1))
+    assert read(asked, declared(KIND), problems) is None
     (told,) = problems
     assert "no largest_firm in this row" in told.found
     assert told.line == 2
     problems.clear()
     free = declared(KIND, FREE)
-    assert read(tmp_path, free, world(), problems, at=Moment(DAY), where=lambda *_: ("plan.yaml", 1)) is not None
+    assert read(asked, free, problems) is not None

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from scipy.sparse import csr_array
 
 from poundlock.contagion import Propagation, prepare
-from poundlock.measures import AnyMeasure, Deals, Moment, apply, facts, granted, opened, read, unlimited, value
+from poundlock.measures import AnyMeasure, Deals, Moment, Reading, apply, facts, granted, opened, read, unlimited, value
 from poundlock.risk.scenarios import EMPTY, Shocks
 from poundlock.risk.tolerances import spread_of
 from poundlock.system import AssetClass, Layer, System, equity, system_from_arrays
@@ -157,14 +157,8 @@ def dealt(
         for name, text in {**(tables or TABLES[measure.kind]), "c.csv": consents}.items():
             (Path(folder) / name).write_text(text, encoding="utf-8")
         problems: list[Any] = []
-        found = read(
-            Path(folder),
-            measure,
-            system or world(),
-            problems,
-            at=at or Moment(DAY),
-            where=lambda *_: ("plan.yaml", 1),
-        )
+        asked = Reading(Path(folder), system or world(), at or Moment(DAY), lambda *_: ("plan.yaml", 1))
+        found = read(asked, measure, problems)
     assert not problems, [str(p) for p in problems]
     assert found is not None
     return found

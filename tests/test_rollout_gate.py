@@ -11,10 +11,11 @@ from poundlock.rollout.gate import (
     judge_control,
     judge_effect,
     judge_inequality,
+    judge_rules,
     judge_tolerance,
     verdict,
 )
-from poundlock.rollout.plan import ControlGate, EffectGate, ExpectedShortfall, InequalityGate, ToleranceGate
+from poundlock.rollout.plan import ControlGate, EffectGate, ExpectedShortfall, InequalityGate, RulesGate, ToleranceGate
 from poundlock.rollout.wording import shown
 
 TOLERANCE = ExpectedShortfall(id="t", label="t", statistic="expected-shortfall", level=0.99, at_most=0.5)
@@ -165,3 +166,11 @@ def test_evidence_refuses_what_it_cannot_stand_for():
         evidence(0.5, 0.6, 0.4)
     with pytest.raises(ValueError, match="not finite"):
         evidence(float("nan"))
+
+
+def test_a_rule_that_binds_is_kept_or_breached():
+    gate = RulesGate(kind="rules", id="g", asks="?")
+    kept, broken = (judge_rules(gate, evidence(x, unit="in breach"), "A-01 by 2 institutions") for x in (0.0, 2.0))
+    assert (kept.kind, broken.kind) == ("pass", "breach")
+    assert broken.why == "breached: A-01 by 2 institutions"
+    assert judge_rules(gate, evidence(None, missing="nothing is limited"), "").kind == "no data"

@@ -20,6 +20,7 @@ HOME, ELSEWHERE = "330000", ("310000", "320000", "340000", "360000")  # Zhejiang
 GROUPS = {1: (11, 592.0, 0.0025), 2: (4, 1521.5, 0.0050), 3: (2, 1729.8, 0.0075), 4: (4, 5393.7, 0.0100)}
 YUAN_A_DOLLAR = 7.1
 RISK_WEIGHT_DENSITY = 0.62  # risk-weighted over total assets
+RISK_WEIGHT = {"dsib": RISK_WEIGHT_DENSITY, "local-bank": 0.70}
 TIER1_MINIMUM = 0.085  # tier 1 with buffers, rule CA-04; the group's additional capital comes on top
 TIER1_MARGIN = 0.020  # what banks are assumed to hold above their minimum
 LOAN_SHARE = 0.57  # loans over total assets
@@ -63,7 +64,7 @@ def institutions(draw: np.random.Generator) -> list[dict[str, object]]:
             )
     for k in range(1, LOCAL_BANKS + 1):
         assets = round(LOCAL_MEAN_ASSETS * float(draw.lognormal(-0.5 * LOCAL_SPREAD**2, LOCAL_SPREAD)))
-        tier1 = round(assets * 0.70 * float(draw.uniform(*LOCAL_TIER1)))
+        tier1 = round(assets * RISK_WEIGHT["local-bank"] * float(draw.uniform(*LOCAL_TIER1)))
         rows.append(bank(f"local-{k:02d}", f"Zhejiang local bank {k} (synthetic)", "local-bank", HOME, assets, tier1))
     for name, (label, equity) in PLATFORMS.items():
         assets = round(equity * PLATFORM_LEVERAGE)
@@ -191,11 +192,19 @@ def programme(rows: list[dict[str, object]], draw: np.random.Generator) -> dict[
         for platform in PLATFORMS:
             flow = DAILY_FLOW[platform] * size / whole
             service.append(
-                (name, platform, round(FLOAT[platform] * size / whole, 1), round(flow, 1), round(flow * DAILY_MARGIN, 5))
+                (
+                    name,
+                    platform,
+                    round(FLOAT[platform] * size / whole, 1),
+                    round(flow, 1),
+                    round(flow * DAILY_MARGIN, 5),
+                )
             )
     return {
         "investment_loans.csv": [
-            row for k, (name, amount) in enumerate(linked) for row in by_sector(name, f"fund-{1 + (k % 3) // 2}", amount)
+            row
+            for k, (name, amount) in enumerate(linked)
+            for row in by_sector(name, f"fund-{1 + (k % 3) // 2}", amount)
         ],
         "pledged_loans.csv": [
             row
@@ -255,6 +264,7 @@ def main(folder: Path) -> None:
                 row["tier1_capital"],
                 row["loans"],
                 row.get("safe_assets", 0),
+                round(assets * RISK_WEIGHT[str(row["kind"])]) if row["kind"] in RISK_WEIGHT else "",
                 "synthetic",
             )
         )
@@ -269,6 +279,7 @@ def main(folder: Path) -> None:
         "tier1_capital",
         "loans",
         "safe_assets",
+        "risk_weighted_assets",
         "origin",
     )
     write(folder / "institutions.csv", header, table)

@@ -30,7 +30,7 @@ ONE_MISTAKE = {
     'one donor only': (PLAN, 'treated: [A]', 'treated: [A]\n  not_donors: [C, D, E, F, G, H, I, J, K, L, M, N]', PLAN, 'not_donors', 'one donor only', 'add regions'),
     'gate without its tolerance': (PLAN, 'tolerance: local-tail', 'tolerance: local-tale', PLAN, 'local-tale', "'local-tale'", 'correct the id'),
     'control without its measure': (PLAN, 'measure: joint-lending\n    tightest', 'measure: lending\n    tightest', PLAN, 'measure: lending', "'lending'", 'correct the id'),
-    'unknown rule': (PLAN, 'legal_basis: JL-02', 'legal_basis: XX-99', PLAN, 'XX-99', "unknown rule 'XX-99'", 'cite a rule'),
+    'unknown rule': (PLAN, 'legal_basis: EU-07', 'legal_basis: XX-99', PLAN, 'XX-99', "unknown rule 'XX-99'", 'cite a rule'),
     'kind without volatility': (PLAN, ', platform: 0.08', '', PLAN, 'volatility: {', "no volatility for kind 'platform'", "add 'platform:'"),
     'scope that nobody is in': (PLAN, 'scope: { kinds: [local-bank] }', 'scope: { kinds: [shadow-bank] }', PLAN, 'shadow-bank', "'shadow-bank'", 'correct the scope'),
     'too few scenarios for the tail': (PLAN, 'count: 10000', 'count: 4000', PLAN, 'count: 4000', '4,000 scenarios', 'raise scenarios.count'),
@@ -52,7 +52,7 @@ ONE_MISTAKE = {
     'default probability above one': ('pools.csv', '0.04', '4', 'pools.csv', 2, 'default_probability = 4', 'correct'),
     'a unit and period twice': (PANEL, ',2012,', ',2011,', PANEL, 3, 'period 2011 a second time', 'remove'),
     'period that is no whole number': (PANEL, ',2012,', ',2012.5,', PANEL, 3, "year = '2012.5'", 'correct'),
-    'kind of gate left out': (PLAN, '{ kind: effect, id', '{ id', PLAN, 'id: effect', "no key 'gates.3.kind'", "give 'kind:'"),
+    'kind of gate left out': (PLAN, '{ kind: effect, id', '{ id', PLAN, 'id: effect', "no key 'gates.4.kind'", "give 'kind:'"),
     'format that is no number': (PLAN, 'format: 1', 'format: true', PLAN, 'format: true', 'true or false', 'format: 1'),
     'negative balance tolerance': (PLAN, 'unit: mn EUR', 'balance_tolerance: -1\n  unit: mn EUR', PLAN, 'balance_tolerance', 'balance_tolerance = -1', 'correct'),
     'volatility of no kind': (PLAN, 'platform: 0.08', 'platform: 0.08, platfrom: 0.5', PLAN, 'volatility:', "'platfrom'", 'correct the kind'),
@@ -80,7 +80,7 @@ ONE_MISTAKE = {
     'control without its cost': (PLAN, '    yearly_cost: 0.03 #', '    #', PLAN, 'kind: partner-cap', "no key 'controls.0.yearly_cost'", "add 'yearly_cost:'"),
     'leverage buffer above its limit': (PLAN, 'tolerances:', 'contagion: { sales: { limit: 5, buffer: 6 } }\n\ntolerances:', PLAN, 'contagion:', 'buffer 6 above limit 5', 'exchange the two'),
     'funding that nobody withdraws': (PLAN, 'tolerances:', 'contagion: { funding: { withdrawn: 0.5 } }\n\ntolerances:', PLAN, 'contagion:', 'funding, but nothing can be withdrawn', 'remove contagion.funding'),
-    'unquoted comma in a name': (BANKS, 'First Bank (made up)', 'First, Bank (made up)', BANKS, 2, '10 cells', 'commas'),
+    'unquoted comma in a name': (BANKS, 'First Bank (made up)', 'First, Bank (made up)', BANKS, 2, '11 cells', 'commas'),
 }
 # fmt: on
 
@@ -185,7 +185,7 @@ def test_files_that_are_none_end_in_a_problem(file: str, content: bytes, starter
 )
 def test_controls_that_contradict_each_other_are_told(kind: str, others: str, found: str, starter: Path, problems):
     more = f"kind: {kind}, id: second, measure: joint-lending, others: {others}, tightest: 0.0, loosest: 1.0"
-    more = f"  - {{ {more}, yearly_cost: 0.03, legal_basis: JL-02 }}\n\n# Did it work?"
+    more = f"  - {{ {more}, yearly_cost: 0.03, legal_basis: EU-07 }}\n\n# Did it work?"
     edit(starter / PLAN, "# Did it work?", more)
     edit(starter / PLAN, "control: partner-cap, asks", "control: partner-cap, together: [second], asks")
     (said,) = problems(starter)

@@ -76,7 +76,7 @@ def test_one_mistake_is_told_once_with_its_place_and_cure(name: str, folder: Pat
 def test_mistakes_in_named_scenarios_and_elsewhere_come_in_one_go(folder: Path, problems):
     wrong = ("unknown institution", "negative share", "loss twice over", "source of no table")
     elsewhere = (
-        (PLAN, "legal_basis: JL-02", "legal_basis: XX-99", PLAN, None, "unknown rule 'XX-99'", ""),
+        (PLAN, "legal_basis: EU-07", "legal_basis: XX-99", PLAN, None, "unknown rule 'XX-99'", ""),
         (BANKS, ",54000", ",nan", BANKS, None, "loans = 'nan'", ""),
     )
     all_told([*(ONE_MISTAKE[name] for name in wrong), *elsewhere], folder, problems)

@@ -130,8 +130,14 @@ def check_command(plan: PlanPath, json: AsJson = False) -> None:
     for name, rebuilt in checked.read.rebuilt.items():
         said = f"  layer '{name}' rebuilt from totals in {rebuilt.rounds} rounds, totals met to {rebuilt.gap:.1e}"
         console.print(Text(said), soft_wrap=True)
-    counts = f"{len(system)} institutions, {len(system.asset_classes)} pools, {len(checked.plan.gates)} gates"
-    console.print(Text(f"  {counts}, {len(checked.inputs)} files read"))
+    counted = (
+        (len(system), "institution"),
+        (len(checked.system.asset_classes), "asset class"),
+        (len(checked.plan.gates), "gate"),
+        (len(checked.inputs), "file"),
+    )
+    words = (f"{n} {what}{'' if n == 1 else 'es' if what.endswith('s') else 's'}" for n, what in counted)
+    console.print(Text(f"  {', '.join(words)} read"))
 
 
 def init_command(

@@ -16,7 +16,7 @@ from poundlock.desk.fit import (
 from poundlock.desk.moment import moment_of
 from poundlock.desk.plan_file import PlanFile
 from poundlock.desk.shocks import Scenarios, table_of_scenarios
-from poundlock.measures import Deals, Moment, opened
+from poundlock.measures import Deals, Moment, Reading, opened
 from poundlock.measures import read as read_measure
 from poundlock.pilots import Panel, read_pilot
 from poundlock.problems import Place, Problem, ProblemsFound, Where
@@ -136,16 +136,9 @@ def _deals(folder: Path, document: Document[PlanFile], read: ReadSystem, problem
             for _, control in document.entries("controls")
             if type(control) in LIMITS and control.measure == measure.id
         }
-        found = read_measure(
-            folder,
-            measure,
-            read.system,
-            problems,
-            at=at,
-            where=_where(document, "measures", number),
-            searched=frozenset(searched),
-            amounts_known=read.sound,
-        )
+        where = _where(document, "measures", number)
+        asked = Reading(folder, read.system, at, where, frozenset(searched), read.sound)
+        found = read_measure(asked, measure, problems)
         if found is not None:
             deals[measure.id] = found
     return deals

@@ -19,6 +19,7 @@ from poundlock.rollout.plan import (
     ControlGate,
     EffectGate,
     InequalityGate,
+    RulesGate,
     ToleranceGate,
 )
 from poundlock.rules import Rule, jurisdictions, rules
@@ -141,6 +142,11 @@ def rules_in_force(document: Document[PlanFile], own: Any) -> Problems:
     if system is not None:
         on = moment_of([stage for _, stage in document.entries("stages")], system.as_of).on
     section = document.sections.get("rules")
+    against = section is not None and (section.jurisdictions or section.files)
+    for number, gate in document.entries("gates"):
+        if isinstance(gate, RulesGate) and "rules" in document.sections and not against:
+            at, expected = at_place(document, "gates", number), "rules.jurisdictions or rules.files"
+            yield at("a gate on rules in a plan that is held against none", expected, "name them, or remove the gate")
     for number, name in enumerate(section.jurisdictions if section is not None else ()):
         if name not in jurisdictions():
             at = at_place(document, "rules", "jurisdictions", number)

@@ -8,7 +8,7 @@ import numpy as np
 
 from poundlock.desk.bearing import Insurance, MeasureStudy, Programme
 from poundlock.desk.worlds import Ground, Progress, under_limits
-from poundlock.measures import LoanWithInvestment, Upside, granted, insured, unlimited, upside, value
+from poundlock.measures import Line, LoanWithInvestment, Upside, granted, insured, unlimited, upside, value
 from poundlock.risk import Estimate
 from poundlock.risk.bearers import Borne, borne_by_all
 from poundlock.risk.statistics import expected_shortfall, incremental_shortfall
@@ -96,7 +96,7 @@ def _study(
         float(granted(measure, terms, deals, base).sum()),
         whole,
         left,
-        value(measure, terms, deals, base),
+        (*value(measure, terms, deals, base), *_outages(ground, base, system)),
         alone.parties,
         more.mean(axis=0),
         more[worst].mean(axis=0),
@@ -106,6 +106,20 @@ def _study(
         _insurance(insured(measure, terms, deals, system, lost)),
         _upsides(measure, system, deals),
     )
+
+
+def _outages(ground: Ground, base: System, system: System) -> tuple[Line, ...]:
+    """What outages of the scenario model cost those who depend on a provider because of the measure, in a mean year."""
+    if system.dependences is None or not ground.checked.plan.scenarios.outages:
+        return ()
+    margin = np.asarray(system.dependences.daily_margin.sum(axis=0)).ravel()
+    if base.dependences is not None:
+        margin = margin - np.asarray(base.dependences.daily_margin.sum(axis=0)).ravel()
+    days = np.zeros(len(system))
+    for events in ground.checked.plan.scenarios.outages:
+        days += np.isin(np.array(system.kinds), events.kinds) * events.per_year * events.mean_days
+    lost = float(margin @ np.minimum(days, 365.0))
+    return (Line("dependents", "expected loss by outages", -lost, loss=True),) if lost > 0.0 else ()
 
 
 def _insurance(found: tuple[Floats, float, float, float] | None) -> Insurance | None:

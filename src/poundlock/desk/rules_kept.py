@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from poundlock.desk.check import CheckedPlan, check
+from poundlock.evidence import Evidence
 from poundlock.measures import apply, facts
 from poundlock.rules import Compliance, Fact, Rule, evaluate, of_jurisdiction, unevaluated
 from poundlock.system import System
@@ -69,6 +70,31 @@ def compliance(checked: CheckedPlan, on: dt.date) -> RulesCheck:
     return RulesCheck(on, found, unevaluated(all_facts, on, held, roles))
 
 
+def rules_evidence(checked: CheckedPlan, kept: RulesCheck, digest: str) -> Evidence:
+    """The number of comparisons under today's terms in which a rule that binds is breached."""
+    binding = [c for c in kept.found if c.binding]
+    return Evidence(
+        metric="rules",
+        value=float(len(kept.breaches("today"))) if binding else None,
+        unit="in breach",
+        as_of=kept.on.isoformat(),
+        method=f"{len(binding)} figures against the rules in force",
+        inputs=digest,
+        missing="" if binding else "no figure of this plan is limited by a rule in force",
+    )
+
+
+def breaches_words(kept: RulesCheck) -> str:
+    """Which rules that bind are breached under today's terms, and by how many."""
+    by_rule: dict[str, set[str]] = {}
+    for c in kept.breaches("today"):
+        by_rule.setdefault(c.rule.id, set()).add(c.fact.who)
+    said = (
+        f"{name} by {len(who)} {'institution' if len(who) == 1 else 'institutions'}" for name, who in by_rule.items()
+    )
+    return ", ".join(said)
+
+
 def _facts(checked: CheckedPlan, terms: dict[str, Any]) -> Iterator[Fact]:
     """Of the measures one after the other, then of the system with all of them on its books."""
     system = checked.system
@@ -84,12 +110,16 @@ def system_facts(system: System, banks: set[str], rebuilt: set[str]) -> Iterator
     """What rules on capital and large exposures limit, of institutions that report Tier 1 capital. banks: kinds that are banks. rebuilt:
     layers known by totals only, in which nobody can be told who lends to whom. Exposures are claims and stakes inside the system; Tier 1 over total assets stands for the leverage ratio, whose measure of exposure also has items off balance
     sheet."""
+    weighted = system.risk_weighted_assets
     exposures = network(replace(system, layers=tuple(one for one in system.layers if one.name not in rebuilt)))
     assets = system.external_assets + claims(system)
     for i in np.flatnonzero(system.tier1_capital > 0.0):
         who, kind, tier1 = system.ids[i], system.kinds[i], float(system.tier1_capital[i])
         words = "tier 1 over total assets"
         yield Fact("leverage-ratio", who, kind, float(tier1 / assets[i]), words=words)
+        if weighted is not None and weighted[i] > 0.0:
+            words = "tier 1 over risk-weighted assets, new business weighed in full"
+            yield Fact("tier1-ratio", who, kind, float(tier1 / weighted[i]), words=words)
         row = slice(exposures.indptr[i], exposures.indptr[i + 1])
         for j, amount in zip(exposures.indices[row], exposures.data[row], strict=True):
             if amount > 0.0:

@@ -17,7 +17,7 @@ from poundlock.desk.measure import Measured, measure
 from poundlock.desk.networks import ensemble_words
 from poundlock.desk.pilot_evidence import EFFECT_METHOD, inequality, inequality_evidence, study
 from poundlock.desk.risk_evidence import brake_evidence, search_evidence, tolerance_evidence
-from poundlock.desk.rules_kept import compliance
+from poundlock.desk.rules_kept import RulesCheck, breaches_words, compliance, rules_evidence
 from poundlock.reading import combined_digest
 from poundlock.risk import ScenarioModel
 from poundlock.risk.controllability import Setting
@@ -28,10 +28,11 @@ from poundlock.rollout.gate import (
     judge_control,
     judge_effect,
     judge_inequality,
+    judge_rules,
     judge_tolerance,
     verdict,
 )
-from poundlock.rollout.plan import BrakeGate, ControlGate, EffectGate, Gate, ToleranceGate
+from poundlock.rollout.plan import BrakeGate, ControlGate, EffectGate, Gate, RulesGate, ToleranceGate
 from poundlock.rollout.wording import shown
 from poundlock.version import VERSION
 
@@ -48,6 +49,7 @@ def run(
     report = progress or (lambda task, done: None)
     checked, found = measure(given, report, Path(keep) if keep else None)
     digest = combined_digest(checked.inputs)
+    kept = compliance(checked, checked.moment.on)
     studies: tuple[OutcomeStudy, ...] = ()
     years: tuple[InequalityYear, ...] = ()
     if checked.plan.pilot is not None and checked.panel is not None:
@@ -57,7 +59,7 @@ def run(
         years = inequality(checked.plan.pilot, checked.panel)
     return Assessment(
         plan=checked.plan,
-        verdict=_verdict(checked, found, studies, years, digest),
+        verdict=_verdict(checked, found, studies, years, kept, digest),
         worlds=found.worlds,
         lifted=found.lifted,
         other_valuation=found.other,
@@ -67,7 +69,7 @@ def run(
         tails=found.tails,
         named=found.named,
         programme=found.programme,
-        rules=compliance(checked, checked.moment.on),
+        rules=kept,
         own_rules=checked.rules,
         networks=found.networks,
         studies=studies,
@@ -82,6 +84,7 @@ def _verdict(
     found: Measured,
     studies: tuple[OutcomeStudy, ...],
     years: tuple[InequalityYear, ...],
+    kept: RulesCheck,
     digest: str,
 ) -> Verdict:
     plan, today, other = checked.plan, found.worlds[0], found.other
@@ -111,6 +114,8 @@ def _verdict(
             return judge_brake(gate, evidence, study.brake.delay, holds=holds, broken=broken)
         if isinstance(gate, EffectGate):
             return judge_effect(gate, by_outcome[gate.outcome].evidence)
+        if isinstance(gate, RulesGate):
+            return judge_rules(gate, rules_evidence(checked, kept, digest), breaches_words(kept))
         return judge_inequality(gate, inequality_evidence(gate, years, digest))
 
     absent = []

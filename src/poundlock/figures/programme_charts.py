@@ -13,7 +13,9 @@ from poundlock.desk.bearing import Insurance, MeasureStudy
 from poundlock.figure import SERIES, WIDTH, Figure, lines
 from poundlock.figures.risk_charts import members_words
 from poundlock.risk import Estimate
+from poundlock.risk.controllability import standing
 from poundlock.risk.controls import ON_MEASURES
+from poundlock.rollout.plan import Tolerance
 from poundlock.rollout.wording import shown
 from poundlock.rules import Compliance
 
@@ -30,13 +32,28 @@ ORDER = ("controlled", "controllable", "undecided", "not controllable")
 
 
 def controllable_words(a: Assessment, study: MeasureStudy) -> str:
-    """What the searches over this measure's controls say, all else as today; the best of them counts, since one suffices."""
+    """What the searches over this measure's controls say, all else as today; the best of them counts, since one suffices; in doubt where the
+    other valuation breaks a tolerance that this one does not."""
     verdicts = [
         s.result.verdict
         for s in a.searches
         if len(s.controls) == 1 and isinstance(s.control, ON_MEASURES) and s.control.measure == study.id
     ]
-    return min(verdicts, key=ORDER.index) if verdicts else "no control on it"
+    if not verdicts:
+        return "no control on it"
+    found = min(verdicts, key=ORDER.index)
+    doubt = a.plan.scenarios.bracket and contradicted(a) and found in ("controlled", "controllable")
+    return f"{found}, in doubt" if doubt else found
+
+
+def contradicted(a: Assessment) -> list[Tolerance]:
+    """Tolerances that today's world does not break, but breaks under the other valuation."""
+    today, other = a.worlds[0].estimates, a.other_valuation.estimates
+    return [
+        t
+        for t in a.plan.tolerances
+        if standing(t, today[t.id]) != "broken" and t.id in other and standing(t, other[t.id]) == "broken"
+    ]
 
 
 def points(share: float) -> str:

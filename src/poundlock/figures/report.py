@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from poundlock.desk.assessment import Assessment
+from poundlock.desk.rules_kept import breaches_words
 from poundlock.desk.worlds import VALUATION_WORDS, term_words
 from poundlock.evidence import Evidence
 from poundlock.figure import Figure, svg
@@ -22,14 +23,21 @@ from poundlock.figures.control_charts import (
 from poundlock.figures.files import write_whole
 from poundlock.figures.named_charts import named_figure
 from poundlock.figures.pilot_charts import effect_figure, effect_sentence, inequality_figure
-from poundlock.figures.programme_charts import KIND_WORDS, bearers_figure, measure_words, programme_table, rules_table
+from poundlock.figures.programme_charts import (
+    KIND_WORDS,
+    bearers_figure,
+    contradicted,
+    measure_words,
+    programme_table,
+    rules_table,
+)
 from poundlock.figures.result import result_text
 from poundlock.figures.risk_charts import importance_figure, loss_figures
 from poundlock.figures.tail_charts import allocation_figure, changes_figure
 from poundlock.risk import Estimate
 from poundlock.risk.controllability import standing
 from poundlock.rollout.gate import Finding
-from poundlock.rollout.plan import ExpectedShortfall, Tolerance
+from poundlock.rollout.plan import ExpectedShortfall, RulesGate, Tolerance
 from poundlock.rollout.wording import interval, shown
 from poundlock.rules import Rule, rules
 
@@ -75,19 +83,16 @@ def write_report(a: Assessment, folder: Path) -> tuple[Path, Path]:
 def cautions(a: Assessment) -> list[str]:
     """What a reader of the verdict must know before anything else, one sentence each."""
     said = []
-    other, today = a.other_valuation, a.worlds[0]
-    changed = [
-        t.label
-        for t in a.plan.tolerances
-        if standing(t, today.estimates[t.id]) != "broken"
-        and t.id in other.estimates
-        and standing(t, other.estimates[t.id]) == "broken"
-    ]
+    other, today, changed = a.other_valuation, a.worlds[0], [t.label for t in contradicted(a)]
     if changed and not a.plan.scenarios.bracket:
         said.append(
             f"The gates value claims by {VALUATION_WORDS[today.outcome.valuation]}. Under {VALUATION_WORDS[other.outcome.valuation]}, {len(changed)} of {len(a.plan.tolerances)} tolerances would be broken: "
             + "; ".join(label for label in changed)
             + "."
+        )
+    if a.rules.breaches("today") and not any(isinstance(g, RulesGate) for g in a.plan.gates):
+        said.append(
+            f"No gate asks whether rules are kept, and rules that bind are breached: {breaches_words(a.rules)}."
         )
     if a.plan.pilot is not None and a.plan.pilot.caveat:
         said.append(a.plan.pilot.caveat)

@@ -8,7 +8,6 @@ with the business on its books. value: the year that is expected, by party. fact
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
 
@@ -25,7 +24,7 @@ from poundlock.measures import (
 )
 from poundlock.measures.consents import Consents, read_consents
 from poundlock.measures.custom import Custom, CustomTerms
-from poundlock.measures.deals import Deals, Moment
+from poundlock.measures.deals import Deals, Moment, Reading
 from poundlock.measures.equipment_insurance import ClaimsModel, EquipmentInsurance, PolicyTerms
 from poundlock.measures.group_linkage import GroupLinkage, LinkageTerms
 from poundlock.measures.joint_lending import JointLending, Limits
@@ -35,7 +34,7 @@ from poundlock.measures.payment_service import PaymentService, PaymentTerms
 from poundlock.measures.pledged_loans import CoverTerms, PledgedLoans
 from poundlock.measures.premium import lognormal_layer, vasicek_layer, warrant_value
 from poundlock.measures.shares import FirmEquity
-from poundlock.problems import Problem, Where
+from poundlock.problems import Problem
 from poundlock.rules import Fact
 from poundlock.system.balance import Floats, System
 
@@ -62,6 +61,7 @@ __all__ = [
     "PaymentTerms",
     "PledgedLoans",
     "PolicyTerms",
+    "Reading",
     "Terms",
     "Upside",
     "apply",
@@ -94,21 +94,9 @@ _ROOMS: dict[type, ModuleType] = {
 }
 
 
-def read(
-    folder: Path,
-    declared: Any,
-    system: System,
-    problems: list[Problem],
-    *,
-    at: Moment,
-    where: Where,
-    searched: frozenset[str] = frozenset(),
-    amounts_known: bool = True,
-) -> Deals | None:
+def read(asked: Reading, declared: Any, problems: list[Problem]) -> Deals | None:
     """The wished-for business of a measure, with what consents and the stage leave of it; adds every Problem, None if there was one."""
-    found: Deals | None = _ROOMS[type(declared)].read(
-        folder, declared, system, problems, at=at, where=where, searched=searched, amounts_known=amounts_known
-    )
+    found: Deals | None = _ROOMS[type(declared)].read(asked, declared, problems)
     return found
 
 

@@ -57,12 +57,13 @@ class Books:
             np.add.at(self.income, payee, amount)
 
     def written(self) -> System:
-        """The System with all of it on its books."""
+        """The System with all of it on its books. New holdings weigh in full in risk-weighted assets, as loans to firms without a rating do
+        (Basel framework, CRE20)."""
         s = self.system
         depends = _depends(s.dependences, self.margin, self.flow, len(s))
         before = len(s.covers)
         covers = (replace(c, of=c.of + before) if c.of >= 0 else c for c in self.covers)
-        runnable = s.runnable
+        runnable, weighted = s.runnable, s.risk_weighted_assets
         if self.runnable.any():
             runnable = (np.zeros(len(s)) if runnable is None else runnable) + self.runnable
         safe = s.safe_assets + self.safe
@@ -77,6 +78,7 @@ class Books:
             covers=(*s.covers, *covers),
             guarantees=(*s.guarantees, *self.guarantees),
             income=_more(s.income, self.income),
+            risk_weighted_assets=None if weighted is None else weighted + self.holdings.sum(axis=1),
             commitments=_more(s.commitments, self.commitments),
             dependences=depends,
             runnable=runnable,

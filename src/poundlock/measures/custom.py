@@ -12,10 +12,10 @@ from scipy.sparse import coo_array, csr_array
 
 from poundlock.measures.books import Books, opened_with
 from poundlock.measures.consents import read_consents
-from poundlock.measures.deals import LIFE, Deals, Moment, by_institution, left_of, lives, numbers
+from poundlock.measures.deals import LIFE, Deals, Reading, by_institution, left_of, lives, numbers
 from poundlock.measures.measure import Line, Measure, Share, Terms
 from poundlock.measures.premium import pool_loss
-from poundlock.problems import Problem, Where, nowhere
+from poundlock.problems import Problem, Where
 from poundlock.reading import Column, Table, read_table
 from poundlock.rules import Fact
 from poundlock.system.balance import AssetClass, Floats, System
@@ -84,19 +84,9 @@ class Custom(Measure):
         return self
 
 
-def read(
-    folder: Path,
-    declared: Custom,
-    system: System,
-    problems: list[Problem],
-    *,
-    at: Moment,
-    where: Where = nowhere,
-    searched: frozenset[str] = frozenset(),
-    amounts_known: bool = True,
-) -> Deals | None:
+def read(asked: Reading, declared: Custom, problems: list[Problem]) -> Deals | None:
     """Read all tables into one list of entries; adds every Problem, returns None if there was one."""
-    before = len(problems)
+    before, folder, system, where = len(problems), asked.folder, asked.system, asked.where
     consents = read_consents(folder / declared.consents, system, problems, declared_at=where("consents"))
     classes, files = _drivers(folder, declared, system, problems, where)
     known = {one.id: k for k, one in enumerate((*system.asset_classes, *classes))}
@@ -114,9 +104,9 @@ def read(
     roles = {key: joined.pop(key) for key in ("first", "second")}
     wished, life, pool = joined.pop("amount"), joined.pop("life"), joined.pop("pool")
     joined["classes"] = np.array([*classes, None], dtype=object)[:-1]
-    standing = consents.standing(at.on)
+    standing = consents.standing(asked.at.on)
     deals = Deals(roles, pool, wished, np.ones(len(wished)), life, standing, (*files, consents.file), joined)
-    return deals.scaled(left_of(declared, deals, consents, opened(declared, deals, system), at))
+    return deals.scaled(left_of(declared, deals, consents, opened(declared, deals, system), asked.at))
 
 
 def _drivers(

@@ -65,28 +65,39 @@ class Moment:
     regions: frozenset[str] | None = None
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What the tables of a measure are read against. where: place of each key of the declaration, for messages. searched: limits that controls
+    will set, so that what they are shares of is needed whatever they are today. amounts_known: False behind a Problem in the system's
+    tables; then missing capital is not told a second time."""
+
+    folder: Path
+    system: System = field(repr=False)
+    at: Moment
+    where: Where = nowhere
+    searched: frozenset[str] = frozenset()
+    amounts_known: bool = True
+
+
 def read_deals(
-    folder: Path,
+    asked: Reading,
     declared: Measure,
-    file: str,
+    key: str,
     roles: Sequence[str],
-    system: System,
     problems: list[Problem],
     *,
-    key: str,
-    at: Moment,
     more: Sequence[Column] = (),
     optional_roles: Sequence[str] = (),
     pools: bool = True,
-    where: Where = nowhere,
 ) -> tuple[Deals, Table] | None:
-    """Read a table of wished-for business and the consents; adds every Problem, returns None if there was one."""
-    before = len(problems)
+    """Read the table of wished-for business that the declaration's `key` names, and the consents; adds every Problem, returns None if there was
+    one."""
+    before, system = len(problems), asked.system
     names = [Column(role) for role in roles] + [Column(r, optional=True, blank=True) for r in optional_roles]
     pool_column = (Column("pool"),) if pools else ()
     columns = (*names, *pool_column, Column("amount", "number", minimum=0), LIFE, *more)
-    table = read_table(folder / file, columns, problems, declared_at=where(key))
-    consents = read_consents(folder / declared.consents, system, problems, declared_at=where("consents"))
+    table = read_table(asked.folder / getattr(declared, key), columns, problems, declared_at=asked.where(key))
+    consents = read_consents(asked.folder / declared.consents, system, problems, declared_at=asked.where("consents"))
     if table is None or consents is None:
         return None
     institutions = {name: i for i, name in enumerate(system.ids)}
@@ -99,9 +110,9 @@ def read_deals(
         return None
     life = lives(table, declared.average_life_days)
     further = {column.name: table[column.name] for column in more if column.name in table}
-    joined, files = consents.standing(at.on), (table.file, consents.file)
+    joined, files = consents.standing(asked.at.on), (table.file, consents.file)
     deals = Deals(found, pool, table["amount"], np.ones(len(table)), life, joined, files, further)
-    return deals.scaled(left_of(declared, deals, consents, system, at)), table
+    return deals.scaled(left_of(declared, deals, consents, system, asked.at)), table
 
 
 def left_of(declared: Measure, deals: Deals, consents: Consents, system: System, at: Moment) -> Floats:

@@ -9,21 +9,20 @@ claims are its own loss.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from poundlock.measures.books import Books, class_numbers, opened_with
-from poundlock.measures.deals import Deals, Moment, Whole, by_institution, cut, read_deals
-from poundlock.measures.measure import Line, Measure, Share
+from poundlock.measures.deals import Deals, Reading, Whole, by_institution, read_deals
+from poundlock.measures.insurance import InsuranceTerms, missing_reinsurer, within_cap
+from poundlock.measures.measure import Line, Measure
 from poundlock.measures.premium import lognormal_layer
-from poundlock.measures.reinsurance import Reinsured, missing_reinsurer
-from poundlock.problems import Problem, Where, nowhere
+from poundlock.problems import Problem
 from poundlock.reading import Column, Declared
 from poundlock.rules import Fact
-from poundlock.system.balance import AssetClass, Claims, Floats, System, equity
+from poundlock.system.balance import AssetClass, Claims, Floats, System
 from poundlock.system.covers import Cover
 
 MORE = (Column("region"), Column("sector"), Column("policies", "integer", minimum=1))
@@ -42,21 +41,8 @@ class ClaimsModel(Declared):
     """How far the frequency moves with the factor of region and sector, as the correlation of a pool's defaults."""
 
 
-class PolicyTerms(Reinsured):
-    """One setting of the insurance; fractions of the value insured. Leave a cap out to mean none."""
-
-    cover_share: Share
-    """Part of each claim beyond the deductible that the insurer pays."""
-    deductible: Share = 0.0
-    """What the firm bears first of each claim."""
-    limit: Annotated[float, Field(ge=0.0)] | None = None
-    """Most that the insurer pays of one claim."""
-    premium_rate: Share = 0.0
-    """Premium of a year."""
-    premium_subsidy: Share = 0.0
-    """Part of the premium that the state pays."""
-    insurer_cap: Annotated[float, Field(ge=0.0)] | None = None
-    """Value that one insurer covers, at most this multiple of its equity."""
+class PolicyTerms(InsuranceTerms):
+    """One setting of the insurance of equipment: fractions of the value insured, deductible and limit those of one claim."""
 
 
 class EquipmentInsurance(Measure):
@@ -77,31 +63,10 @@ class EquipmentInsurance(Measure):
     CREDIT: ClassVar[bool] = False
 
 
-def read(
-    folder: Path,
-    declared: EquipmentInsurance,
-    system: System,
-    problems: list[Problem],
-    *,
-    at: Moment,
-    where: Where = nowhere,
-    searched: frozenset[str] = frozenset(),
-    amounts_known: bool = True,
-) -> Deals | None:
+def read(asked: Reading, declared: EquipmentInsurance, problems: list[Problem]) -> Deals | None:
     """Read the table of policies; adds every Problem, returns None if there was one."""
     found = read_deals(
-        folder,
-        declared,
-        declared.policies,
-        ("insurer",),
-        system,
-        problems,
-        key="policies",
-        at=at,
-        more=MORE,
-        optional_roles=("reinsurer",),
-        pools=False,
-        where=where,
+        asked, declared, "policies", ("insurer",), problems, more=MORE, optional_roles=("reinsurer",), pools=False
     )
     if found is None:
         return None
@@ -121,7 +86,7 @@ def opened(declared: EquipmentInsurance, deals: Deals, system: System) -> System
 
 
 def _under(declared: EquipmentInsurance, terms: PolicyTerms, deals: Deals, system: System) -> System:
-    model, limit = declared.claims, np.inf if terms.limit is None else terms.limit
+    model, limit = declared.claims, terms.most
     classes = []
     for region, sector in dict.fromkeys(zip(deals["region"], deals["sector"], strict=True)):
         number = int(deals["policies"][(deals["region"] == region) & (deals["sector"] == sector)].sum())
@@ -144,10 +109,7 @@ def unlimited(terms: PolicyTerms) -> PolicyTerms:
 
 def granted(declared: EquipmentInsurance, terms: PolicyTerms, deals: Deals, system: System) -> Floats:
     """Value insured that the insurers' cap leaves. Shape as deals.amount."""
-    if terms.insurer_cap is None:
-        return deals.amount.copy()
-    own = np.maximum(equity(system), 0.0)[deals["insurer"]]
-    return np.asarray(deals.amount * cut(deals["insurer"], deals.amount, terms.insurer_cap * own))
+    return within_cap(terms, deals, system)
 
 
 def apply(declared: EquipmentInsurance, terms: PolicyTerms, deals: Deals, system: System) -> System:
@@ -170,13 +132,12 @@ def apply(declared: EquipmentInsurance, terms: PolicyTerms, deals: Deals, system
 
 def fair_rate(declared: EquipmentInsurance, terms: PolicyTerms) -> float:
     """Mean yearly payment a unit of value insured: the frequency times the stop-loss premium of one claim."""
-    limit = np.inf if terms.limit is None else terms.limit
     layer = lognormal_layer(
         declared.claims.severity,
         declared.claims.spread,
         share=terms.cover_share,
         deductible=terms.deductible,
-        limit=limit,
+        limit=terms.most,
     )
     return declared.claims.frequency * layer
 

@@ -9,18 +9,17 @@ its support with it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from poundlock.measures.books import Books
-from poundlock.measures.deals import Deals, Moment, by_institution, cut, read_deals, without_figure
+from poundlock.measures.deals import Deals, Reading, by_institution, cut, read_deals, without_figure
 from poundlock.measures.measure import Line, Measure, Terms
 from poundlock.measures.premium import pool_loss
 from poundlock.measures.shares import FirmEquity, opened_shares, shares_of
-from poundlock.problems import Problem, Where, nowhere
+from poundlock.problems import Problem
 from poundlock.reading import Column
 from poundlock.rules import Fact
 from poundlock.system.balance import Floats, System, equity
@@ -65,39 +64,18 @@ class GroupLinkage(Measure):
     GRANTED: ClassVar[str] = "loans and investments of groups"
 
 
-def read(
-    folder: Path,
-    declared: GroupLinkage,
-    system: System,
-    problems: list[Problem],
-    *,
-    at: Moment,
-    where: Where = nowhere,
-    searched: frozenset[str] = frozenset(),
-    amounts_known: bool = True,
-) -> Deals | None:
+def read(asked: Reading, declared: GroupLinkage, problems: list[Problem]) -> Deals | None:
     """Read the table of loans and investments; adds every Problem, returns None if there was one."""
-    found = read_deals(
-        folder,
-        declared,
-        declared.deals,
-        ("bank", "subsidiary"),
-        system,
-        problems,
-        key="deals",
-        at=at,
-        more=MORE,
-        where=where,
-    )
+    found = read_deals(asked, declared, "deals", ("bank", "subsidiary"), problems, more=MORE)
     if found is None:
         return None
-    deals, table = found
+    (deals, table), system = found, asked.system
     before = len(problems)
     settings = [terms for terms in (declared.today, declared.before) if terms is not None]
-    needs = "group_cap" in searched or any(t.group_cap is not None or t.support > 0.0 for t in settings)
-    if needs and amounts_known:
+    needs = "group_cap" in asked.searched or any(t.group_cap is not None or t.support > 0.0 for t in settings)
+    if needs and asked.amounts_known:
         problems.extend(without_figure(table, deals["bank"], system, system.tier1_capital, "tier1_capital"))
-    capped = "single_firm_cap" in searched or any(t.single_firm_cap is not None for t in settings)
+    capped = "single_firm_cap" in asked.searched or any(t.single_firm_cap is not None for t in settings)
     if capped and "largest_firm" not in table:
         cure = "add the column, a fraction of subsidiary_amount"
         found_words, expected = "single_firm_cap without the column largest_firm", "the part that goes to one firm"

@@ -11,7 +11,6 @@ platforms, and banks' money is in platforms' hands.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -20,10 +19,10 @@ from pydantic import Field
 from scipy.sparse import csr_array
 
 from poundlock.measures.books import Books
-from poundlock.measures.deals import Deals, Moment, by_institution, cut, read_deals, without_figure
+from poundlock.measures.deals import Deals, Reading, by_institution, cut, read_deals, without_figure
 from poundlock.measures.measure import Line, Measure, Share, Terms
 from poundlock.measures.premium import pool_layer, pool_loss
-from poundlock.problems import Problem, Where, nowhere
+from poundlock.problems import Problem
 from poundlock.reading import Table
 from poundlock.rules import Fact
 from poundlock.system.balance import Floats, System
@@ -71,37 +70,21 @@ class JointLending(Measure):
     GRANTED: ClassVar[str] = "joint loans"
 
 
-def read(
-    folder: Path,
-    declared: JointLending,
-    system: System,
-    problems: list[Problem],
-    *,
-    at: Moment,
-    where: Where = nowhere,
-    searched: frozenset[str] = frozenset(),
-    amounts_known: bool = True,
-) -> Deals | None:
-    """Read the table of wished-for loans against a system; adds every Problem, returns None if there was one.
-
-    searched: limits that controls will set, so that what they are shares of is needed whatever they are today.
-    amounts_known: False behind a Problem in the system's tables; then missing capital is not told a second time.
-    """
-    found = read_deals(
-        folder, declared, declared.loans, ("bank", "platform"), system, problems, key="loans", at=at, where=where
-    )
+def read(asked: Reading, declared: JointLending, problems: list[Problem]) -> Deals | None:
+    """Read the table of wished-for loans; adds every Problem, returns None if there was one."""
+    found = read_deals(asked, declared, "loans", ("bank", "platform"), problems)
     if found is None:
         return None
-    deals, table = found
+    (deals, table), system = found, asked.system
     before = len(problems)
     settings = [limits for limits in (declared.today, declared.before) if limits is not None]
-    capped = "partner_cap" in searched or any(limits.partner_cap is not None for limits in settings)
-    total = "total_cap" in searched or any(limits.total_cap is not None for limits in settings)
-    if amounts_known and declared.platform_funded_by_banks > 0:
+    capped = "partner_cap" in asked.searched or any(limits.partner_cap is not None for limits in settings)
+    total = "total_cap" in asked.searched or any(limits.total_cap is not None for limits in settings)
+    if asked.amounts_known and declared.platform_funded_by_banks > 0:
         problems.extend(_unfunded(table, deals, system))
-    if capped and amounts_known:
+    if capped and asked.amounts_known:
         problems.extend(without_figure(table, deals["bank"], system, system.tier1_capital, "tier1_capital"))
-    if total and amounts_known:
+    if total and asked.amounts_known:
         problems.extend(without_figure(table, deals["bank"], system, system.loans, "loans"))
     return deals if len(problems) == before else None
 

@@ -10,18 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from poundlock.measures.books import Books
-from poundlock.measures.deals import Deals, Moment, by_institution, cut, read_deals, without_figure
+from poundlock.measures.deals import Deals, Reading, by_institution, cut, read_deals, without_figure
 from poundlock.measures.measure import Line, Measure, Share, Terms
 from poundlock.measures.premium import pool_loss, warrant_value
 from poundlock.measures.shares import FirmEquity, opened_shares, shares_of
-from poundlock.problems import Problem, Where, nowhere
+from poundlock.problems import Problem
 from poundlock.rules import Fact
 from poundlock.system.balance import Floats, System
 from poundlock.system.covers import Cover
@@ -62,29 +61,17 @@ class LoanWithInvestment(Measure):
     GRANTED: ClassVar[str] = "loans with investment"
 
 
-def read(
-    folder: Path,
-    declared: LoanWithInvestment,
-    system: System,
-    problems: list[Problem],
-    *,
-    at: Moment,
-    where: Where = nowhere,
-    searched: frozenset[str] = frozenset(),
-    amounts_known: bool = True,
-) -> Deals | None:
+def read(asked: Reading, declared: LoanWithInvestment, problems: list[Problem]) -> Deals | None:
     """Read the table of loans; adds every Problem, returns None if there was one."""
-    found = read_deals(
-        folder, declared, declared.loans, ("bank", "investor"), system, problems, key="loans", at=at, where=where
-    )
+    found = read_deals(asked, declared, "loans", ("bank", "investor"), problems)
     if found is None:
         return None
-    deals, table = found
+    (deals, table), system = found, asked.system
     before = len(problems)
     settings = [terms for terms in (declared.today, declared.before) if terms is not None]
-    if amounts_known and ("bank_cap" in searched or any(t.bank_cap is not None for t in settings)):
+    if asked.amounts_known and ("bank_cap" in asked.searched or any(t.bank_cap is not None for t in settings)):
         problems.extend(without_figure(table, deals["bank"], system, system.tier1_capital, "tier1_capital"))
-    if amounts_known and any(t.investment_per_loan * (1.0 - t.investor_debt) > 0.0 for t in settings):
+    if asked.amounts_known and any(t.investment_per_loan * (1.0 - t.investor_debt) > 0.0 for t in settings):
         for row in sorted(np.unique(deals["investor"], return_index=True)[1]):
             if system.safe_assets[deals["investor"][row]] <= 0.0:
                 said = f"investor '{system.ids[deals['investor'][row]]}' without cash to invest"

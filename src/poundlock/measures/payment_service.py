@@ -1,7 +1,7 @@
 """Payment service of a platform: customers' money, settlement, and those who depend on it.
 
-Customers of the platform leave a balance with it (the float), of which it keeps a stated share in reserve, as cash that no shock touches; the
-rest it places with the bank of the row. Payments to the row's institution pass through the platform and are settled some days later: a claim on
+Customers of the platform leave a balance with it (the float). A stated share is in reserve, set apart for them: customers are paid from it whatever
+becomes of the platform, so that neither is on its books. The rest it owes them, and places with the bank of the row. Payments to the row's institution pass through the platform and are settled some days later: a claim on
 the platform, which holds cash against it. When the platform stops, each institution loses its daily margin, and what it could not settle stays a
 claim.
 """
@@ -9,7 +9,6 @@ claim.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -17,9 +16,9 @@ from pydantic import Field
 from scipy.sparse import coo_array, csr_array
 
 from poundlock.measures.books import Books
-from poundlock.measures.deals import Deals, Moment, by_institution, read_deals
+from poundlock.measures.deals import Deals, Reading, by_institution, read_deals
 from poundlock.measures.measure import Line, Measure, Share, Terms
-from poundlock.problems import Problem, Where, nowhere
+from poundlock.problems import Problem
 from poundlock.reading import Column
 from poundlock.rules import Fact
 from poundlock.system.balance import Floats, System
@@ -36,7 +35,7 @@ class PaymentTerms(Terms):
     """One setting of the payment service."""
 
     reserve_cover: Share
-    """Part of the float that is kept in reserve; the rest is placed with banks."""
+    """Part of the float that is in reserve, set apart for customers; the rest is placed with banks."""
     settlement_days: Annotated[float, Field(ge=0.0, le=30.0)] = 1.0
     """Days until a payment is settled."""
     fee: Share = 0.0
@@ -52,7 +51,7 @@ class PaymentService(Measure):
     not in reserve; daily_flow: payments to the bank's customers through the platform; daily_margin: what the bank loses on a day without
     it."""
     runnable: Share = 0.0
-    """Part of the float that customers may withdraw at once."""
+    """Part of the float outside the reserve that customers may withdraw at once; the reserve pays what is in it."""
     today: PaymentTerms
     """The setting that the verdict is about."""
     before: PaymentTerms | None = None
@@ -62,31 +61,9 @@ class PaymentService(Measure):
     CREDIT: ClassVar[bool] = False
 
 
-def read(
-    folder: Path,
-    declared: PaymentService,
-    system: System,
-    problems: list[Problem],
-    *,
-    at: Moment,
-    where: Where = nowhere,
-    searched: frozenset[str] = frozenset(),
-    amounts_known: bool = True,
-) -> Deals | None:
+def read(asked: Reading, declared: PaymentService, problems: list[Problem]) -> Deals | None:
     """Read the table of the service; adds every Problem, returns None if there was one."""
-    found = read_deals(
-        folder,
-        declared,
-        declared.service,
-        ("bank", "platform"),
-        system,
-        problems,
-        key="service",
-        at=at,
-        more=MORE,
-        pools=False,
-        where=where,
-    )
+    found = read_deals(asked, declared, "service", ("bank", "platform"), problems, more=MORE, pools=False)
     return None if found is None else found[0]
 
 
@@ -106,19 +83,18 @@ def granted(declared: PaymentService, terms: PaymentTerms, deals: Deals, system:
 
 
 def apply(declared: PaymentService, terms: PaymentTerms, deals: Deals, system: System) -> System:
-    """The system with float, reserve, deposits, settlement and dependence. Equity of nobody changes on the first day."""
+    """The system with float outside the reserve, deposits, settlement and dependence. Equity of nobody changes on the first day."""
     size, n = granted(declared, terms, deals, system), len(system)
     bank, platform = deals["bank"], deals["platform"]
     here = deals.left
     placed, flow = (1.0 - terms.reserve_cover) * size, here * deals["daily_flow"]
     unsettled = terms.settlement_days * flow
     books = Books(system)
-    books.owed += by_institution(platform, size, n)
-    books.runnable += declared.runnable * by_institution(platform, size, n)
-    books.safe += by_institution(platform, size - placed + unsettled, n) + by_institution(bank, placed, n)
+    books.owed += by_institution(platform, placed, n) + by_institution(bank, unsettled, n)
+    books.runnable += declared.runnable * by_institution(platform, placed, n)
+    books.safe += by_institution(platform, unsettled, n) + by_institution(bank, placed, n)
     books.lend(DEPOSIT_LAYER, platform, bank, placed)
     books.lend(SETTLEMENT_LAYER, bank, platform, unsettled)
-    books.owed += by_institution(bank, unsettled, n)
     books.pay(bank, platform, terms.fee * 365.0 * flow)
     margin = coo_array((here * deals["daily_margin"], (bank, platform)), shape=(n, n))
     if margin.data.any() or flow.any():

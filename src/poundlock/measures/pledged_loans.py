@@ -9,38 +9,23 @@ left.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
 
 from poundlock.measures.books import Books
-from poundlock.measures.deals import Deals, Moment, by_institution, cut, read_deals
-from poundlock.measures.measure import Line, Measure, Share
+from poundlock.measures.deals import Deals, Reading, by_institution, read_deals
+from poundlock.measures.insurance import InsuranceTerms, missing_reinsurer, passed_on, within_cap
+from poundlock.measures.measure import Line, Measure
 from poundlock.measures.premium import pool_layer, pool_loss
-from poundlock.measures.reinsurance import Reinsured, missing_reinsurer, passed_on
-from poundlock.problems import Problem, Where, nowhere
+from poundlock.problems import Problem
 from poundlock.rules import Fact
-from poundlock.system.balance import Floats, System, equity
+from poundlock.system.balance import Floats, System
 from poundlock.system.covers import Cover
 
 
-class CoverTerms(Reinsured):
-    """One setting of the insurance of loans; fractions of the loan. Leave a cap out to mean none."""
-
-    cover_share: Share
-    """Part of the loss beyond the deductible that the insurer bears."""
-    deductible: Share = 0.0
-    """Loss that the bank bears first."""
-    limit: Annotated[float, Field(ge=0.0)] | None = None
-    """Most that the insurer pays in a year."""
-    premium_rate: Share = 0.0
-    """Premium of a year."""
-    premium_subsidy: Share = 0.0
-    """Part of the premium that the state pays."""
-    insurer_cap: Annotated[float, Field(ge=0.0)] | None = None
-    """Loans that one insurer covers, at most this multiple of its equity."""
+class CoverTerms(InsuranceTerms):
+    """One setting of the insurance of loans: fractions of the loan, loss and limit those of a year."""
 
 
 class PledgedLoans(Measure):
@@ -57,30 +42,9 @@ class PledgedLoans(Measure):
     GRANTED: ClassVar[str] = "loans against intellectual property"
 
 
-def read(
-    folder: Path,
-    declared: PledgedLoans,
-    system: System,
-    problems: list[Problem],
-    *,
-    at: Moment,
-    where: Where = nowhere,
-    searched: frozenset[str] = frozenset(),
-    amounts_known: bool = True,
-) -> Deals | None:
+def read(asked: Reading, declared: PledgedLoans, problems: list[Problem]) -> Deals | None:
     """Read the table of loans; adds every Problem, returns None if there was one."""
-    found = read_deals(
-        folder,
-        declared,
-        declared.loans,
-        ("bank", "insurer"),
-        system,
-        problems,
-        key="loans",
-        at=at,
-        optional_roles=("reinsurer",),
-        where=where,
-    )
+    found = read_deals(asked, declared, "loans", ("bank", "insurer"), problems, optional_roles=("reinsurer",))
     if found is None:
         return None
     deals, table = found
@@ -101,11 +65,7 @@ def unlimited(terms: CoverTerms) -> CoverTerms:
 
 def granted(declared: PledgedLoans, terms: CoverTerms, loans: Deals, system: System) -> Floats:
     """Loans that the insurers' cap leaves. Shape as loans.amount."""
-    if terms.insurer_cap is None:
-        return loans.amount.copy()
-    insurer = loans["insurer"]
-    own = np.maximum(equity(system), 0.0)[insurer]
-    return np.asarray(loans.amount * cut(insurer, loans.amount, terms.insurer_cap * own))
+    return within_cap(terms, loans, system)
 
 
 def apply(declared: PledgedLoans, terms: CoverTerms, loans: Deals, system: System) -> System:
@@ -119,9 +79,8 @@ def apply(declared: PledgedLoans, terms: CoverTerms, loans: Deals, system: Syste
     books.pay(bank, insurer, (1.0 - terms.premium_subsidy) * premium)
     books.pay(None, insurer, terms.premium_subsidy * premium)
     written = size > 0.0 if terms.cover_share > 0.0 else np.zeros(len(size), dtype=bool)
-    limit = np.inf if terms.limit is None else terms.limit
     books.covers += [
-        Cover(int(j), int(i), int(k), float(x), terms.cover_share, terms.deductible * float(x), limit * float(x))
+        Cover(int(j), int(i), int(k), float(x), terms.cover_share, terms.deductible * float(x), terms.most * float(x))
         for i, j, k, x in zip(bank[written], insurer[written], loans.pool[written], size[written], strict=True)
     ]
     passed_on(books, terms, loans, written, premium)
@@ -130,8 +89,7 @@ def apply(declared: PledgedLoans, terms: CoverTerms, loans: Deals, system: Syste
 
 def fair_rate(terms: CoverTerms, pool: object) -> float:
     """Mean yearly payment of the insurer, a unit of loan: premium at which it neither gains nor loses."""
-    limit = np.inf if terms.limit is None else terms.limit
-    return pool_layer(pool, share=terms.cover_share, deductible=terms.deductible, limit=limit)  # type: ignore[arg-type]
+    return pool_layer(pool, share=terms.cover_share, deductible=terms.deductible, limit=terms.most)  # type: ignore[arg-type]
 
 
 def insured(
@@ -140,8 +98,7 @@ def insured(
     """Claims on the insurers in each scenario, the premiums and the loans covered, money, and the fair rate. lost: (s, k), share of each asset class
     that is lost before margin. Claims (s,)."""
     size = granted(declared, terms, loans, system)
-    limit = np.inf if terms.limit is None else terms.limit
-    rate = np.minimum(limit, terms.cover_share * np.maximum(0.0, lost[:, loans.pool] - terms.deductible))
+    rate = np.minimum(terms.most, terms.cover_share * np.maximum(0.0, lost[:, loans.pool] - terms.deductible))
     fair = float(np.array([fair_rate(terms, system.asset_classes[k]) for k in loans.pool]) @ size)
     total = float(size.sum())
     return rate @ size, terms.premium_rate * total, total, fair / total if total > 0.0 else 0.0

@@ -318,6 +318,7 @@ def _with_one_more(system: System, name: str, assets: float, promises: tuple[Gua
         leverage_buffer=longer(system.leverage_buffer, np.nan),
         volatility=longer(system.volatility, 0.0),
         income=longer(system.income, 0.0),
+        risk_weighted_assets=longer(system.risk_weighted_assets, np.nan),
         commitments=None
         if system.commitments is None
         else np.vstack([system.commitments, np.zeros((1, system.commitments.shape[1]))]),

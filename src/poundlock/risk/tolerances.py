@@ -162,7 +162,8 @@ def spread_of(made: Model, block: Shocks) -> Propagation:
     system = made.system
     losses = shock(system, block.asset_loss, block.pool_loss)
     outages = with_funds(block.outages, system) if len(block.outages) and system.dependences is not None else None
-    runs = with_funds(block.runs, system) if len(block.runs) and made.mechanism.funding is not None else None
+    may_run = system.runnable is not None and made.mechanism.funding is not None
+    runs = with_funds(block.runs, system) if len(block.runs) and may_run else None
     dues = None
     if system.covers:
         margins = np.array([c.net_margin for c in system.asset_classes])

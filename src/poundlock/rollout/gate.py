@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from poundlock.evidence import Evidence
-from poundlock.rollout.plan import BrakeGate, ControlGate, EffectGate, InequalityGate, Tolerance, ToleranceGate
+from poundlock.rollout.plan import (
+    BrakeGate,
+    ControlGate,
+    EffectGate,
+    InequalityGate,
+    RulesGate,
+    Tolerance,
+    ToleranceGate,
+)
 from poundlock.rollout.wording import as_html, explained, shown, told
 
 Kind = Literal["pass", "inconclusive", "no data", "error", "fail", "breach"]
@@ -61,7 +69,7 @@ class Verdict:
             "no data": f"{hold}: {some} {'have' if count > 1 else 'has'} no evidence.",
             "error": f"{hold}: the figure for {some} could not be computed.",
             "fail": f"{stop}: {some} {verb} answered against it.",
-            "breach": f"{stop}: {some} {verb} answered by a broken hard limit.",
+            "breach": f"{stop}: {some} {verb} answered by a broken hard limit or rule.",
         }[self.worst]
 
     def explain(self) -> str:
@@ -98,7 +106,7 @@ def _unfit(evidence: Evidence) -> tuple[Kind, str] | None:
 class _Bench:
     """One gate with its evidence and limit, waiting for the finding."""
 
-    gate: ToleranceGate | ControlGate | BrakeGate | EffectGate | InequalityGate
+    gate: ToleranceGate | ControlGate | BrakeGate | EffectGate | InequalityGate | RulesGate
     evidence: Evidence
     limit: str
 
@@ -248,3 +256,15 @@ def judge_inequality(gate: InequalityGate, evidence: Evidence) -> Finding:
             f"an index higher by {margin}",
         )
     return bench.finds("fail", "the index rose by more than is tolerated", f"an index lower by {margin}")
+
+
+def judge_rules(gate: RulesGate, evidence: Evidence, broken: str) -> Finding:
+    """Pass when no rule that binds is breached, else a breach. evidence: number of comparisons that breach. broken: by whom, in words."""
+    bench = _Bench(gate, evidence, "no rule that binds is breached")
+    if (held := bench.held()) is not None:
+        return held
+    if bench.bounds[0] > 0:
+        return bench.finds("breach", f"breached: {broken}", "terms or exposures that keep the rule")
+    return bench.finds(
+        "pass", "every figure that could be compared keeps its rule", "a figure beyond the limit of a rule"
+    )

@@ -167,4 +167,12 @@ class InequalityGate(_Gate):
         return self
 
 
-Gate = Annotated[ToleranceGate | ControlGate | BrakeGate | EffectGate | InequalityGate, Field(discriminator="kind")]
+class RulesGate(_Gate):
+    """Does today's setting keep every rule that binds on the day of the plan?"""
+
+    kind: Literal["rules"]
+
+
+Gate = Annotated[
+    ToleranceGate | ControlGate | BrakeGate | EffectGate | InequalityGate | RulesGate, Field(discriminator="kind")
+]

@@ -99,7 +99,8 @@ class System:
     liabilities; leverage_limit, leverage_buffer: total assets over equity at which an institution must sell, and to which
     it then returns, NaN where none binds; volatility: yearly standard deviation of the log of external assets. covers: what one owes
     another by what happens to asset classes. income: (n,), fees and premiums of a year, received less paid, money. commitments: (n, k), at
-    risk in asset classes without being assets (policies written). The last two None where there are none.
+    risk in asset classes without being assets (policies written). Both None where there are none.
+    risk_weighted_assets: (n,), NaN or None where not reported.
     """
 
     ids: tuple[str, ...]
@@ -125,6 +126,7 @@ class System:
     covers: tuple[Cover, ...] = field(default=(), repr=False)
     income: Floats | None = field(default=None, repr=False)
     commitments: Floats | None = field(default=None, repr=False)
+    risk_weighted_assets: Floats | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.ids)

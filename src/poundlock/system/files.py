@@ -38,7 +38,7 @@ class SystemFiles(Declared):
     """Money unit of every amount in these tables, e.g. 'mn CNY'."""
     institutions: str
     """CSV: id, name, kind, region, external_assets, external_liabilities, equity [, tier1_capital, loans,
-    safe_assets, runnable, leverage_limit, leverage_buffer, volatility, origin]. Safe assets are the part of external assets
+    safe_assets, runnable, leverage_limit, leverage_buffer, volatility, risk_weighted_assets, origin]. Safe assets are the part of external assets
     that no shock touches and that meets calls, such as cash; runnable is the part of external liabilities that customers can
     withdraw at once."""
     exposures: str | None = None
@@ -84,6 +84,7 @@ COLUMNS: Final[dict[str, tuple[Column, ...]]] = {
         Column("leverage_limit", "number", optional=True, blank=True, minimum=1),
         Column("leverage_buffer", "number", optional=True, blank=True, minimum=1),
         Column("volatility", "number", optional=True, minimum=0, maximum=5),
+        Column("risk_weighted_assets", "number", optional=True, blank=True, minimum=0),
         Column("origin", optional=True, blank=True),
     ),
     "exposures": (

@@ -55,7 +55,7 @@ def _shapes(system: System) -> Iterator[Mistake]:
         if len(getattr(system, name)) != n:
             yield Mistake(f"shapes disagree: {len(getattr(system, name))} {name} for {n} institutions", "one for each")
     vectors = ("external_assets", "external_liabilities", "safe_assets")
-    reported = ("runnable", "leverage_limit", "leverage_buffer", "volatility", "income")
+    reported = ("runnable", "leverage_limit", "leverage_buffer", "volatility", "income", "risk_weighted_assets")
     for name in (*vectors, *reported):
         values = getattr(system, name)
         if values is not None and np.shape(values) != (n,):

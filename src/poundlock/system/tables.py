@@ -21,6 +21,9 @@ from poundlock.system.reconstruct import Reconstruction
 from poundlock.system.soundness import Mistake, mistakes
 from poundlock.system.sums import amounts_of, check_balance
 
+REPORTED = ("runnable", "leverage_limit", "leverage_buffer", "volatility", "risk_weighted_assets")
+"""Columns of the institutions that a System has only where they are reported."""
+
 
 @dataclass(frozen=True)
 class ReadSystem:
@@ -180,9 +183,7 @@ def _assemble(
     table = tables["institutions"]
     n = len(table)
     missing = np.full(n, np.nan)
-    reported: dict[str, Any] = {
-        name: table[name] for name in ("runnable", "leverage_limit", "leverage_buffer", "volatility") if name in table
-    }
+    reported: dict[str, Any] = {name: table[name] for name in REPORTED if name in table}
     guarantees, dependences = tables.get("guarantees"), tables.get("dependences")
     return System(
         ids=tuple(table["id"]),
