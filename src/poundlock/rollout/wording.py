@@ -36,7 +36,8 @@ def interval(evidence: Evidence) -> str:
     if evidence.value is None:
         return "–"
     if evidence.low is None or evidence.high is None:
-        return "none (no sampling error given)" if evidence.draws is None else "–"
+        counted = evidence.draws is not None or evidence.unit == "in breach"
+        return "–" if counted else "none (no sampling error given)"
     ends = f"{shown(evidence.low, evidence.unit)} to {shown(evidence.high, evidence.unit)}"
     return ends if evidence.level is None else f"{ends} ({level_words(evidence.level)})"
 

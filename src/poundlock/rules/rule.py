@@ -85,7 +85,8 @@ class Rule:
 
     def said(self) -> str:
         """What it says, in the words of the text: parameter, operator, value, unit."""
-        return " ".join(x for x in (self.parameter.replace("_", " "), self.operator, self.value, self.unit) if x)
+        operator = "" if self.operator == self.parameter else self.operator
+        return " ".join(x for x in (self.parameter.replace("_", " "), operator, self.value, self.unit) if x)
 
     def place(self) -> str:
         """Where it says so."""
