@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from poundlock.pilots import group_time
+from poundlock.pilots import group_time, impute
 
 
 @pytest.fixture(scope="module")
@@ -42,3 +42,9 @@ def test_doubly_robust_with_population(counties):
     outcome, first, periods, population = counties
     found = group_time(outcome, first, periods, covariates=population)
     assert found.aggregate().overall == pytest.approx(-0.04175, abs=5e-6)
+
+
+def test_imputation(counties):
+    """Borusyak, Jaravel and Spiess on the same counties."""
+    outcome, first, periods, _ = counties
+    assert impute(outcome, first, periods).effect[0] == pytest.approx(-0.047710, abs=5e-7)

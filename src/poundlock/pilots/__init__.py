@@ -1,8 +1,9 @@
-"""Did it work, and for whom: panels, synthetic control with placebos, group-time difference in differences, inequality between
-regions."""
+"""Did it work, and for whom: panels, synthetic control with placebos, group-time difference in differences, imputation, inequality
+between regions."""
 
 from poundlock.pilots.distribution import gini, theil
 from poundlock.pilots.group_time import Aggregate, Cell, GroupTime, group_time, simultaneous_bands
+from poundlock.pilots.imputation import Imputed, impute
 from poundlock.pilots.panel import Outcome, Panel, Pilot, PilotTable, outcome_panel, read_pilot
 from poundlock.pilots.synthetic_control import Effect, fit_weights, synthetic_control
 
@@ -11,6 +12,7 @@ __all__ = [
     "Cell",
     "Effect",
     "GroupTime",
+    "Imputed",
     "Outcome",
     "Panel",
     "Pilot",
@@ -18,6 +20,7 @@ __all__ = [
     "fit_weights",
     "gini",
     "group_time",
+    "impute",
     "outcome_panel",
     "read_pilot",
     "simultaneous_bands",

@@ -123,7 +123,7 @@ def group_time(
     After the start the comparison is with the last period before it (less anticipation), before it with the period before. Raises ValueError for
     shapes that disagree, gaps in the panel, no control, no period before the first start, a group too small for its covariates.
     """
-    y, g, t = _checked(outcome, first, periods)
+    y, g, t = checked_panel(outcome, first, periods)
     x, w, c = _beside(len(y), covariates, weights, cluster)
     by_period = np.ascontiguousarray(y.T)
     cells, rows = [], []
@@ -184,7 +184,8 @@ def simultaneous_bands(
     return np.column_stack([found.effect - wide, found.effect + wide])
 
 
-def _checked(outcome: ArrayLike, first: ArrayLike, periods: ArrayLike) -> tuple[Floats, Floats, Floats]:
+def checked_panel(outcome: ArrayLike, first: ArrayLike, periods: ArrayLike) -> tuple[Floats, Floats, Floats]:
+    """Outcome (u, t), first period under treatment (u,), infinite beyond the panel, and periods (t,). Raises ValueError, see `group_time`."""
     y, g, t = (np.asarray(v, dtype=np.float64) for v in (outcome, first, periods))
     if y.ndim != 2 or g.shape != (len(y),) or t.shape != (y.shape[1],):
         raise ValueError(f"shapes disagree: outcome {y.shape}, first {g.shape}, periods {t.shape}")
