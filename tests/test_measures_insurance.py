@@ -129,7 +129,10 @@ def test_claims_premiums_and_the_fair_rate_of_pledged_loans():
 
 def test_policies_are_commitments_and_change_no_balance_sheet():
     _, _, before, after = booked(EQUIPMENT)
-    assert [one.id for one in after.asset_classes[2:]] == ["equipment-insurance tech-A", "equipment-insurance tech-B"]
+    assert [one.id for one in after.asset_classes[2:]] == [
+        "equipment-insurance of insurer, tech-A",
+        "equipment-insurance of insurer, tech-B",
+    ]
     assert after.asset_classes[2].law == Claims(20, 0.4, 1.2, 0.05, 0.9, 0.8)
     assert after.asset_classes[3].law == Claims(12, 0.4, 1.2, 0.05, 0.9, 0.8)
     assert (after.asset_classes[3].region, after.asset_classes[3].default_probability) == ("B", 0.05)
@@ -146,22 +149,22 @@ def test_policies_are_commitments_and_change_no_balance_sheet():
 def test_claims_on_equipment_are_the_insurers_loss_less_what_is_reinsured():
     """A tenth of the value in A is claimed, 10; the reinsurer bears 4."""
     _, _, _, after = booked(EQUIPMENT)
-    found = a_year(after, {"equipment-insurance tech-A": 0.1}).equity[0]
+    found = a_year(after, {"equipment-insurance of insurer, tech-A": 0.1}).equity[0]
     assert found[INSURER] == pytest.approx(60.0 + 4.5 - 10.0 + 4.0)
     assert found[REINSURER] == pytest.approx(80.0 + 3.0 - 4.0)
     _, _, _, alone = booked(EQUIPMENT, today={"reinsured": 0.0})
-    assert a_year(alone, {"equipment-insurance tech-A": 0.1}).equity[0, INSURER] == pytest.approx(60.0 + 7.5 - 10.0)
+    assert a_year(alone, {"equipment-insurance of insurer, tech-A": 0.1}).equity[0, INSURER] == pytest.approx(
+        60.0 + 7.5 - 10.0
+    )
 
 
-def test_policies_of_one_region_and_sector_are_one_class():
-    table = "insurer,region,sector,amount,policies\ninsurer,A,tech,10,3\nreinsurer,A,tech,20,4\n"
+def test_each_insurer_has_a_class_of_its_own_for_a_region_and_sector():
+    table = "insurer,region,sector,amount,policies\ninsurer,A,tech,10,3\ninsurer,A,tech,30,2\nreinsurer,A,tech,20,4\n"
     _, _, _, after = booked(EQUIPMENT, table, today={"reinsured": 0.0})
-    assert len(after.asset_classes) == 3
-    law = after.asset_classes[2].law
-    assert isinstance(law, Claims)
-    assert law.policies == 7
+    laws = [one.law for one in after.asset_classes[2:]]
+    assert [law.policies for law in laws if isinstance(law, Claims)] == [5, 4]
     assert after.commitments is not None
-    np.testing.assert_allclose(after.commitments[[INSURER, REINSURER], 2], [10.0, 20.0])
+    np.testing.assert_allclose(after.commitments[[INSURER, REINSURER], 2:], [[40.0, 0.0], [0.0, 20.0]])
 
 
 def test_other_terms_change_what_is_paid_of_each_claim():

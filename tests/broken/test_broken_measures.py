@@ -143,7 +143,7 @@ ONE_MISTAKE = {
     'bank as its own investor': ('loan-with-investment', ('invested.csv', 'bank-1,platform-1', 'bank-1,bank-1', 'invested.csv', 2, "'bank-1' as bank and as investor", 'correct one')),
     'shares that do not move': ('loan-with-investment', (PLAN, 'volatility: 0.4 }', 'volatility: 0 }', PLAN, 'volatility: 0 }', 'volatility = 0', 'correct')),
     'cap on firms without what goes to one': ('group-linkage', ('linked.csv', ',largest_firm\nbank-1,local-3,firms-a,50,equity,5,0.2\nbank-2,local-4,firms-b,20,lease,4,0.3', '\nbank-1,local-3,firms-a,50,equity,5\nbank-2,local-4,firms-b,20,lease,4', 'linked.csv', 2, 'single_firm_cap without the column largest_firm', 'add the column')),
-    'cap on firms and an empty cell': ('group-linkage', ('linked.csv', ',4,0.3', ',4,', 'linked.csv', 3, 'single_firm_cap, but no largest_firm', 'fill the cell')),
+    'cap on firms and an empty cell': ('group-linkage', ('linked.csv', ',4,0.3', ',4,', 'linked.csv', 3, 'largest_firm is empty', 'correct largest_firm')),
     'subsidiary of two banks': ('group-linkage', ('linked.csv', 'bank-2,local-4', 'bank-2,local-3', 'linked.csv', 3, "'local-3' as subsidiary of two banks", 'correct the bank')),
     'investment of no form': ('group-linkage', ('linked.csv', ',lease,', ',loan,', 'linked.csv', 3, "form = 'loan'", 'correct')),
     'more than all to one firm': ('group-linkage', ('linked.csv', ',4,0.3', ',4,30', 'linked.csv', 3, 'largest_firm = 30', 'correct')),

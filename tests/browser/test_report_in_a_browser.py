@@ -59,7 +59,7 @@ def test_it_opens_quietly_and_fits(browser, report: Path, width: int, scheme: st
     assert said == []
     assert asked == [report.as_uri()]
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.locator("h1").inner_text().startswith("Joint lending")
+    assert page.locator("h1").inner_text().startswith("Funding of science")
     assert page.locator("figure svg").count() == page.locator("figure").count() > 5
 
 

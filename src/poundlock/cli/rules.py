@@ -178,9 +178,9 @@ def _check(plan: Path, on: date | None, ids: set[str] | None, everything: bool, 
             table.add_row(*map(Text, (rule.id, rule.said(), why)))
         console.print(table)
     if not silent and not any(settings.values()):
-        said = (
-            f"No rule that this plan is held against stands on {answer.on}. Cure: name them under 'rules' in the plan."
-        )
+        named = "none of the rules that were asked for" if ids is not None else "no rule that this plan is held against"
+        said = f"{named[0].upper()}{named[1:]} stands on {answer.on}."
+        said += " Cure: another day; or, where the plan names no rules, name them under 'rules'."
         console.print(Text(said), soft_wrap=True)
 
 
@@ -237,6 +237,8 @@ def _print_setting(console: Console, name: str, on: date, found: Sequence[Compli
 
 def _figure(c: Compliance, value: float) -> str:
     """A share as per cent; what is banned, as money."""
+    if value == float("inf"):
+        return "over nothing"
     return f"{value:,.6g}" if c.rule.operator == "ban" else f"{100.0 * value:.4g}%"
 
 

@@ -167,7 +167,8 @@ class Assessment:
     at a time as it was before. other_valuation: today's system valued the other way.
     importance: of today's system, by institution. named: in today's system, by the gates' valuation first; empty where the
     plan names no scenarios. programme: each measure alone and all together, None without measures. rules: who keeps and who breaches which
-    rule on the day. own_rules: of the plan's own files."""
+    rule on the day. own_rules: of the plan's own files. idle:
+    measures of which there is nothing on that day."""
 
     plan: PlanFile
     verdict: Verdict
@@ -182,6 +183,7 @@ class Assessment:
     programme: Programme | None
     rules: RulesCheck
     own_rules: tuple[Rule, ...] = field(repr=False)
+    idle: tuple[str, ...]
     networks: NetworkStudy | None
     studies: tuple[OutcomeStudy, ...]
     inequality: tuple[InequalityYear, ...]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from poundlock.desk.consistency import plan_against_itself, plan_against_panel, rules_in_force
 from poundlock.desk.fit import (
@@ -23,7 +26,7 @@ from poundlock.problems import Place, Problem, ProblemsFound, Where
 from poundlock.reading import Document, InputFile, read_document
 from poundlock.reading.files import read_file
 from poundlock.risk.controls import LIMITS
-from poundlock.rules import Rule, read_rules
+from poundlock.rules import Rule, read_rules, rules
 from poundlock.system import System
 from poundlock.system.tables import ReadSystem, read_system
 
@@ -46,8 +49,8 @@ class CheckedPlan:
     networks_at: Place = field(repr=False)
 
 
-def check(path: str | Path) -> CheckedPlan:
-    """Read a plan and its tables. Raises ProblemsFound with every Problem; what stands behind a mistake is still checked."""
+def check(path: str | Path, *, on: dt.date | None = None) -> CheckedPlan:
+    """Read a plan and its tables. on: look at consents and stages of another day than the plan's own. Raises ProblemsFound with every Problem; what stands behind a mistake is still checked."""
     path = Path(path)
     problems: list[Problem] = []
     document = read_document(path, PlanFile, problems)
@@ -65,7 +68,7 @@ def check(path: str | Path) -> CheckedPlan:
         problems.extend(networks_against_system(document, read))
         problems.extend(behaviour_against_system(document, read.system) if read.sound else ())
     if read is not None and read.whole:
-        deals = _deals(folder, document, read, problems)
+        deals = _deals(folder, document, read, on, problems)
         named = _named(folder, document, read, problems)
     if (pilot := sections.get("pilot")) is not None:
         panel = read_pilot(folder, pilot, problems, where=_where(document, "pilot"))
@@ -88,7 +91,7 @@ def check(path: str | Path) -> CheckedPlan:
         read,
         _opened(document.value, read.system, deals),
         deals,
-        _moment(document),
+        _moment(document, on),
         own_rules.rules,
         named,
         panel,
@@ -103,8 +106,25 @@ def _opened(plan: PlanFile, system: System, deals: dict[str, Deals]) -> System:
     return system
 
 
-def _moment(document: Document[PlanFile]) -> Moment:
-    return moment_of([stage for _, stage in document.entries("stages")], document.sections["system"].as_of)
+def _moment(document: Document[PlanFile], on: dt.date | None = None) -> Moment:
+    return moment_of([stage for _, stage in document.entries("stages")], document.sections["system"].as_of, on)
+
+
+def _classes_twice(
+    measure: Any, deals: Deals, before: System, after: System, own: dict[str, str], where: Where
+) -> Iterator[Problem]:
+    """Pools of a custom measure that another measure brings too, or that take the name of another's class. own: such pools so far, by
+    measure; added to."""
+    known = {one.id: one for one in before.asset_classes}
+    brought = [one.id for one in deals["classes"]] if "classes" in deals.more else []
+    for name in brought:
+        if name in known:
+            yield Problem(*where("pools"), f"pool '{name}', which another measure brings", "a new name", "rename it")
+        own.setdefault(name, measure.id)
+    for one in after.asset_classes:
+        if one.id in own and one.id not in brought and known.get(one.id) != one:
+            found = f"an asset class '{one.id}', the name of a pool of measure '{own[one.id]}'"
+            yield Problem(*where("id"), found, "names of their own", f"rename the pool in '{own[one.id]}'")
 
 
 @dataclass(frozen=True)
@@ -122,14 +142,21 @@ def _rules(folder: Path, document: Document[PlanFile], problems: list[Problem]) 
         read = read_rules(folder / name, problems, declared_at=at)
         file = read_file(folder / name, [], declared_at=at)
         if read is not None and file is not None:
+            taken = {rule.id for rule in found} | set(rules())
+            for rule in read:
+                if rule.id in taken:
+                    said = f"rule '{rule.id}' in '{name}', an id that there is already"
+                    problems.append(Problem(*at, said, "ids of their own", "rename it in that file"))
             found.extend(read)
             files.append(InputFile(file.name, file.digest))
     return OwnRules(tuple(found), tuple(files))
 
 
-def _deals(folder: Path, document: Document[PlanFile], read: ReadSystem, problems: list[Problem]) -> dict[str, Deals]:
+def _deals(
+    folder: Path, document: Document[PlanFile], read: ReadSystem, on: dt.date | None, problems: list[Problem]
+) -> dict[str, Deals]:
     """The business of each measure that can be read, by its id."""
-    deals, at = {}, _moment(document)
+    deals, at, system, own = {}, _moment(document, on), read.system, dict[str, str]()
     for number, measure in document.entries("measures"):
         searched = {
             LIMITS[type(control)]
@@ -141,6 +168,9 @@ def _deals(folder: Path, document: Document[PlanFile], read: ReadSystem, problem
         found = read_measure(asked, measure, problems)
         if found is not None:
             deals[measure.id] = found
+            grown = opened(measure, found, system)
+            problems.extend(_classes_twice(measure, found, system, grown, own, where))
+            system = grown
     return deals
 
 

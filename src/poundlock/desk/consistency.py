@@ -13,7 +13,7 @@ from poundlock.desk.plan_file import PlanFile
 from poundlock.pilots import Panel, Pilot
 from poundlock.problems import Problem
 from poundlock.reading import Document
-from poundlock.risk.controls import LIMITS, ON_MEASURES, ContributionFloor
+from poundlock.risk.controls import LIMITS, ON_MEASURES, STANDS_AT, ContributionFloor
 from poundlock.rollout.plan import (
     BrakeGate,
     ControlGate,
@@ -201,8 +201,12 @@ def _unexplained_absence(document: Document[PlanFile]) -> Problems:
 def _settings_outside_range(document: Document[PlanFile]) -> Problems:
     """Today's limits must be ones that the control could set; 25 for 0.25 is the usual slip."""
     today = {measure.id: (number, measure.today) for number, measure in document.entries("measures")}
-    for _, control in document.entries("controls"):
+    for place, control in document.entries("controls"):
         name = LIMITS.get(type(control))
+        if name is None and control.loosest != STANDS_AT[type(control)]:
+            stands, at = STANDS_AT[type(control)], at_place(document, "controls", place, "loosest")
+            found = f"loosest {control.loosest:g} of control '{control.id}', which today stands at {stands:g}: it is not turned on"
+            yield at(found, f"loosest {stands:g}", "write it, so that the search begins where things are")
         if name is None or control.measure not in today or control.others != "today":
             continue
         number, limits = today[control.measure]

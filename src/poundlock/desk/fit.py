@@ -8,6 +8,7 @@ import numpy as np
 
 from poundlock.contagion.markets import short_term
 from poundlock.desk.consistency import Problems, at_place
+from poundlock.desk.moment import moment_of
 from poundlock.desk.plan_file import PlanFile
 from poundlock.desk.shocks import Scenarios
 from poundlock.measures import Custom, JointLending, PaymentService
@@ -55,6 +56,7 @@ def plan_against_system(document: Document[PlanFile], system: System, sound: boo
             yield at(f"kind '{name}', which no institution has", ", ".join(sorted(kinds)), "correct the kind")
         if not measure.local_kinds and any(s and s.home_region_only for s in (measure.today, measure.before)):
             yield at("home_region_only without local_kinds", "the kinds that count as local banks", "add local_kinds")
+    yield from _stages_that_are_over(document)
     regions = set(system.regions) | {pool.region for pool in system.asset_classes}
     for number, stage in document.entries("stages"):
         for region in sorted(set(stage.regions) - regions):
@@ -62,6 +64,19 @@ def plan_against_system(document: Document[PlanFile], system: System, sound: boo
             yield at_place(document, "stages", number, "regions")(
                 found, "a region of the system's tables", "correct the code"
             )
+
+
+def _stages_that_are_over(document: Document[PlanFile]) -> Problems:
+    """Stages that run on after their last day."""
+    files = document.sections.get("system")
+    if files is None:
+        return
+    day = moment_of([stage for _, stage in document.entries("stages")], files.as_of).on
+    for number, stage in document.entries("stages"):
+        if stage.status == "running" and stage.ends <= day:
+            found = f"stage '{stage.id}', running on {day}, though its last day is {stage.ends}"
+            at = at_place(document, "stages", number, "ends")
+            yield at(found, "a later end, if it was extended", "extend it, or take it out")
 
 
 def _roles(document: Document[PlanFile], kinds: set[str]) -> Problems:

@@ -8,7 +8,7 @@ import numpy as np
 
 from poundlock.desk.bearing import Insurance, MeasureStudy, Programme
 from poundlock.desk.worlds import Ground, Progress, under_limits
-from poundlock.measures import Line, LoanWithInvestment, Upside, granted, insured, unlimited, upside, value
+from poundlock.measures import Line, LoanWithInvestment, Upside, asked_for, granted, insured, upside, value
 from poundlock.risk import Estimate
 from poundlock.risk.bearers import Borne, borne_by_all
 from poundlock.risk.statistics import expected_shortfall, incremental_shortfall
@@ -87,8 +87,8 @@ def _study(
     more = alone.loss - without.loss
     lost_by_losers = np.maximum(more, 0.0).sum(axis=1)
     worst = np.argsort(-lost_by_losers, kind="stable")[: max(1, round(len(more) * (1.0 - LEVEL)))]
-    whole = float(granted(measure, unlimited(measure, terms), deals.whole(), base).sum())
-    left = float(granted(measure, unlimited(measure, terms), deals, base).sum()) / whole if whole > 0.0 else 0.0
+    whole, there = (asked_for(measure, terms, one, base) for one in (deals.whole(), deals))
+    left = there / whole if whole > 0.0 else float(deals.left.mean())
     return MeasureStudy(
         measure.id,
         measure.GRANTED,

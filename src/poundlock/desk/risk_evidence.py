@@ -22,11 +22,11 @@ def tolerance_evidence(
     """The estimate of one tolerance in one world, as Evidence; in doubt when the plan asks for a bracket and the other
     valuation breaks what this one does not, and when it does not hold in enough networks."""
     plan, estimate = checked.plan, world.estimates[tolerance.id]
-    doubts: tuple[Doubt, ...] = ()
+    doubts = _idle_doubt(checked)
     if estimate.thin:
         what = "decide what the measure adds" if tolerance.added_by_measures else "lose anything, or weigh enough"
         reason = f"fewer than 50 scenarios of the tail {what}, too few to trust its interval"
-        doubts = (Doubt(reason, "more scenarios"),)
+        doubts += (Doubt(reason, "more scenarios"),)
     if plan.scenarios.bracket and _contradicts(tolerance, estimate, other.estimates[tolerance.id]):
         reason = (
             f"the answer hangs on how claims are valued: by {VALUATION_WORDS[other.outcome.valuation]} "
@@ -52,6 +52,19 @@ def tolerance_evidence(
         and (networks is None or networks.point.converged),
         doubts=doubts,
     )
+
+
+def idle_measures(checked: CheckedPlan) -> tuple[str, ...]:
+    """Measures of which there is nothing on the day of the plan."""
+    return tuple(measure.id for measure in checked.plan.measures if checked.deals[measure.id].idle)
+
+
+def _idle_doubt(checked: CheckedPlan) -> tuple[Doubt, ...]:
+    """A plan whose measures are all idle tries nothing, and nothing can be learnt from it."""
+    if not checked.plan.measures or len(idle_measures(checked)) < len(checked.plan.measures):
+        return ()
+    reason = f"nothing is tried on {checked.moment.on}: nobody in any measure has joined, no stage has begun there, or nothing is wished for"
+    return (Doubt(reason, "consents that are in force, a stage that has begun, and business that is wished for"),)
 
 
 def _network_doubt(
@@ -122,7 +135,7 @@ def _search_doubts(
 ) -> tuple[Doubt, ...]:
     """A search that is not monotone, or whose answer fails with all scenarios; and, where the plan asks for a bracket, tolerances that
     the other valuation breaks."""
-    doubts = []
+    doubts = list(_idle_doubt(checked))
     if not result.monotone:
         reason = "a looser setting lowered a loss, so the search may have missed a setting"
         doubts.append(Doubt(reason, "a search over every setting"))

@@ -13,6 +13,7 @@ import numpy as np
 from poundlock.desk.check import CheckedPlan, check
 from poundlock.evidence import Evidence
 from poundlock.measures import apply, facts
+from poundlock.measures.deals import over
 from poundlock.rules import Compliance, Fact, Rule, evaluate, of_jurisdiction, unevaluated
 from poundlock.system import System
 from poundlock.system.balance import claims, network
@@ -41,10 +42,11 @@ class RulesCheck:
 
 
 def rules_check(path: str | Path, on: dt.date | None = None) -> RulesCheck:
-    """The rules check of a plan file; on: default the day that the plan is judged at. Raises ProblemsFound for a plan that does not
+    """The rules check of a plan file; on: the day whose consents, stages and rules count; default
+    that of the plan. Raises ProblemsFound for a plan that does not
     check."""
-    checked = check(path)
-    return compliance(checked, on or checked.moment.on)
+    checked = check(path, on=on)
+    return compliance(checked, checked.moment.on)
 
 
 def rules_of(checked: CheckedPlan) -> tuple[Rule, ...]:
@@ -113,18 +115,18 @@ def system_facts(system: System, banks: set[str], rebuilt: set[str]) -> Iterator
     weighted = system.risk_weighted_assets
     exposures = network(replace(system, layers=tuple(one for one in system.layers if one.name not in rebuilt)))
     assets = system.external_assets + claims(system)
-    for i in np.flatnonzero(system.tier1_capital > 0.0):
+    for i in np.flatnonzero(~np.isnan(system.tier1_capital)):
         who, kind, tier1 = system.ids[i], system.kinds[i], float(system.tier1_capital[i])
         words = "tier 1 over total assets"
-        yield Fact("leverage-ratio", who, kind, float(tier1 / assets[i]), words=words)
+        yield Fact("leverage-ratio", who, kind, float(tier1 / assets[i]) if assets[i] > 0.0 else 0.0, words=words)
         if weighted is not None and weighted[i] > 0.0:
             words = "tier 1 over risk-weighted assets, new business weighed in full"
             yield Fact("tier1-ratio", who, kind, float(tier1 / weighted[i]), words=words)
         row = slice(exposures.indptr[i], exposures.indptr[i + 1])
         for j, amount in zip(exposures.indices[row], exposures.data[row], strict=True):
             if amount > 0.0:
-                over, against = float(amount / tier1), system.ids[j]
+                part, against = over(amount, tier1), system.ids[j]
                 is_bank = system.kinds[j] in banks
                 quantity = "exposure-to-one-bank-over-tier1" if is_bank else "exposure-to-one-nonbank-over-tier1"
-                yield Fact(quantity, who, kind, over, against)
-                yield Fact("exposure-to-one-client-over-tier1", who, kind, over, against)
+                yield Fact(quantity, who, kind, part, against)
+                yield Fact("exposure-to-one-client-over-tier1", who, kind, part, against)

@@ -16,7 +16,7 @@ from poundlock.desk.check import CheckedPlan, check
 from poundlock.desk.measure import Measured, measure
 from poundlock.desk.networks import ensemble_words
 from poundlock.desk.pilot_evidence import EFFECT_METHOD, inequality, inequality_evidence, study
-from poundlock.desk.risk_evidence import brake_evidence, search_evidence, tolerance_evidence
+from poundlock.desk.risk_evidence import brake_evidence, idle_measures, search_evidence, tolerance_evidence
 from poundlock.desk.rules_kept import RulesCheck, breaches_words, compliance, rules_evidence
 from poundlock.reading import combined_digest
 from poundlock.risk import ScenarioModel
@@ -71,6 +71,7 @@ def run(
         programme=found.programme,
         rules=kept,
         own_rules=checked.rules,
+        idle=idle_measures(checked),
         networks=found.networks,
         studies=studies,
         inequality=years,

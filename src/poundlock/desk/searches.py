@@ -12,11 +12,11 @@ from poundlock.desk.assessment import BrakeStudy, Search
 from poundlock.desk.check import CheckedPlan
 from poundlock.desk.plan_file import PlanFile
 from poundlock.desk.worlds import Ground, Progress
-from poundlock.measures import granted, unlimited
+from poundlock.measures import asked_for
 from poundlock.risk import ControlSearch, Estimate, Point, Range, Trials, Tried, cheapest_setting
 from poundlock.risk.brake import YEAR, Brake, braked
 from poundlock.risk.controllability import Networks, Setting, judged, standing
-from poundlock.risk.controls import LIMITS, ON_MEASURES, Controlled, under_controls
+from poundlock.risk.controls import LIMITS, ON_MEASURES, STANDS_AT, Controlled, under_controls
 from poundlock.risk.tail import Hits, Tail
 from poundlock.rollout.plan import ControlGate
 
@@ -154,9 +154,11 @@ def system_under(ground: Ground, controls: Sequence[Any], around: dict[str, Any]
 
 
 def today_of(control: Any, around: dict[str, Any]) -> float:
-    """Where a control stands now: the limit that it sets, if there is one; else as loose as it goes."""
+    """Where a control stands now: the limit that it sets, if there is one; else as loose as it goes; what no term of a measure says is not turned on."""
     name = LIMITS.get(type(control))
-    now = getattr(around[control.measure], name) if name else None
+    if name is None:
+        return STANDS_AT[type(control)]
+    now = getattr(around[control.measure], name)
     return float(control.loosest if now is None else now)
 
 
@@ -175,8 +177,7 @@ def _wished(ground: Ground, around: dict[str, Any]) -> float:
     checked, total = ground.checked, 0.0
     for measure in checked.plan.measures:
         if measure.CREDIT:
-            lifted = unlimited(measure, around[measure.id])
-            total += float(granted(measure, lifted, checked.deals[measure.id], checked.system).sum())
+            total += asked_for(measure, around[measure.id], checked.deals[measure.id], checked.system)
     return total
 
 

@@ -121,7 +121,7 @@ def programme_table(a: Assessment) -> dict[str, Any] | None:
         )
         for study in p.studies
     ]
-    credit = sum(study.granted for study in p.studies if study.credit)
+    credit = a.worlds[0].granted  # where measures share somebody's cash, less than the sum of each alone
     loss = sum(study.expected_loss for study in p.studies)
     gain = -sum(float(study.expected.sum()) for study in p.studies)
     together = (_cell(_money(x)) for x in (credit, loss, gain))
@@ -254,4 +254,6 @@ def _rule_row(group: list[Compliance]) -> tuple[str, str, str, str]:
 
 
 def _figure(c: Compliance) -> str:
+    if c.fact.value == float("inf"):
+        return "over nothing"
     return f"{c.fact.value:,.0f}" if c.rule.operator == "ban" else shown(c.fact.value, "share")

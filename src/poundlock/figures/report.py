@@ -90,6 +90,10 @@ def cautions(a: Assessment) -> list[str]:
             + "; ".join(label for label in changed)
             + "."
         )
+    if a.idle:
+        said.append(
+            f"Nothing of {' and '.join(a.idle)} is on the books on {a.rules.on}: nobody in it has joined, no stage has begun there, or nothing is wished for."
+        )
     if a.rules.breaches("today") and not any(isinstance(g, RulesGate) for g in a.plan.gates):
         said.append(
             f"No gate asks whether rules are kept, and rules that bind are breached: {breaches_words(a.rules)}."

@@ -39,6 +39,7 @@ from poundlock.rules import Fact
 from poundlock.system.balance import Floats, System
 
 __all__ = [
+    "SMALL",
     "AnyMeasure",
     "ClaimsModel",
     "Consents",
@@ -65,6 +66,7 @@ __all__ = [
     "Terms",
     "Upside",
     "apply",
+    "asked_for",
     "facts",
     "granted",
     "insured",
@@ -83,6 +85,8 @@ AnyMeasure = Annotated[
     JointLending | LoanWithInvestment | GroupLinkage | PledgedLoans | EquipmentInsurance | PaymentService | Custom,
     Field(discriminator="kind"),
 ]
+SMALL = 2.0**-40
+"""A part of business so small that nobody's cash binds it; a power of two, so that nothing is lost in rounding."""
 _ROOMS: dict[type, ModuleType] = {
     JointLending: joint_lending,
     LoanWithInvestment: loan_with_investment,
@@ -115,6 +119,11 @@ def granted(declared: Any, terms: Any, deals: Deals, system: System) -> Floats:
 def unlimited(declared: Any, terms: Any) -> Any:
     """The setting without its caps."""
     return _ROOMS[type(declared)].unlimited(terms)
+
+
+def asked_for(declared: Any, terms: Any, deals: Deals, system: System) -> float:
+    """Sum of all entries before any cap and before anyone's cash binds, money."""
+    return float(granted(declared, unlimited(declared, terms), deals.scaled(SMALL), system).sum() / SMALL)
 
 
 def apply(declared: Any, terms: Any, deals: Deals, system: System) -> System:

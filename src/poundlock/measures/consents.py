@@ -41,9 +41,9 @@ class Consents:
 def read_consents(
     path: Path, system: System, problems: list[Problem], *, declared_at: Place | None = None
 ) -> Consents | None:
-    """Read a table of consents; adds every Problem, returns None if there was one."""
+    """Read a table of consents, empty where nobody has joined; adds every Problem, returns None if there was one."""
     before = len(problems)
-    table = read_table(path, COLUMNS, problems, declared_at=declared_at)
+    table = read_table(path, COLUMNS, problems, declared_at=declared_at, may_be_empty=True)
     if table is None:
         return None
     known = {name: i for i, name in enumerate(system.ids)}

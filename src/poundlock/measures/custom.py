@@ -10,9 +10,9 @@ import numpy as np
 from pydantic import model_validator
 from scipy.sparse import coo_array, csr_array
 
-from poundlock.measures.books import Books, opened_with
+from poundlock.measures.books import Books, class_numbers, opened_with
 from poundlock.measures.consents import read_consents
-from poundlock.measures.deals import LIFE, Deals, Reading, by_institution, left_of, lives, numbers
+from poundlock.measures.deals import LIFE, Deals, Reading, Whole, by_institution, left_of, lives, numbers
 from poundlock.measures.measure import Line, Measure, Share, Terms
 from poundlock.measures.premium import pool_loss
 from poundlock.problems import Problem, Where
@@ -147,6 +147,7 @@ def _entries(
         "first": numbers(table, str(first), institutions, problems),
         "second": numbers(table, second, institutions, problems) if second else none,
         "pool": numbers(table, "pool", pools, problems) if "pool" in table else none,
+        "pool_id": table["pool"] if "pool" in table else np.full(count, "", dtype=object),
     }
     for row in np.flatnonzero((found["first"] == found["second"]) & (found["first"] >= 0)):
         said = f"'{table[str(first)][row]}' on itself"
@@ -164,6 +165,12 @@ def _entries(
 def opened(declared: Custom, deals: Deals, system: System) -> System:
     """The measure's own pools become asset classes."""
     return opened_with(system, tuple(deals["classes"]))
+
+
+def _pools(deals: Deals, rows: Whole, system: System) -> Whole:
+    """Number of the asset class of each holding, in a system that other measures may have opened classes in too."""
+    number = class_numbers(system)
+    return np.array([number[name] for name in deals["pool_id"][rows]], dtype=np.int64)
 
 
 def unlimited(terms: CustomTerms) -> CustomTerms:
@@ -184,7 +191,7 @@ def apply(declared: Custom, terms: CustomTerms, deals: Deals, system: System) ->
     books = Books(system)
     of = {name: table == name for name in TABLES}
     rows = of["holdings"]
-    books.hold(first[rows], deals.pool[rows], size[rows])
+    books.hold(first[rows], _pools(deals, rows, system), size[rows])
     books.owed += by_institution(first[rows], size[rows], n)
     books.safe += by_institution(first[of["buffers"]], size[of["buffers"]], n)
     for layer in dict.fromkeys(deals["layer"][of["exposures"]]):
@@ -204,7 +211,7 @@ def apply(declared: Custom, terms: CustomTerms, deals: Deals, system: System) ->
 def value(declared: Custom, terms: CustomTerms, deals: Deals, system: System) -> tuple[Line, ...]:
     """Margin and expected loss of the holdings; what claims earn is not in the tables."""
     rows = deals["table"] == "holdings"
-    pools = [system.asset_classes[k] for k in deals.pool[rows]]
+    pools = [system.asset_classes[k] for k in _pools(deals, rows, system)]
     size = terms.size * deals.amount[rows]
     margin, loss = np.array([p.net_margin for p in pools]), np.array([pool_loss(p) for p in pools])
     return (

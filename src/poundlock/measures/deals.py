@@ -48,6 +48,13 @@ class Deals:
     def __getitem__(self, name: str) -> NDArray[Any]:
         return self.roles[name] if name in self.roles else self.more[name]
 
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing of it: nobody who is in it has joined, no stage has begun there, or nothing is wished for."""
+        there = self.left > 0.0
+        figures = [self.wished, *(x for x in self.more.values() if x.dtype.kind == "f")]
+        return not any(bool(np.any(x[there] > 0.0)) for x in figures)
+
     def scaled(self, by: Floats | float) -> Deals:
         """So much of every entry."""
         return replace(self, left=self.left * by)
@@ -179,6 +186,13 @@ def cut(group: Whole, amount: Floats, cap: Floats) -> Floats:
     _, inverse = np.unique(group, return_inverse=True)
     held = np.bincount(inverse, weights=amount)[inverse]
     return np.divide(np.minimum(held, cap), held, out=np.ones_like(amount), where=held > 0)
+
+
+def over(amount: float, base: float) -> float:
+    """A ratio to own funds or the like: infinite over nothing, NaN where the base is not reported."""
+    if base > 0.0 or np.isnan(base):
+        return float(amount / base)
+    return np.inf if amount > 0.0 else 0.0
 
 
 def by_institution(who: Whole, amount: Floats, n: int) -> Floats:

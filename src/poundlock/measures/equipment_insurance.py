@@ -1,6 +1,6 @@
 """Insurance of first-of-its-kind equipment and of new technology: insurers cover what buyers of unproven machines may lose.
 
-A class of policies for each region and sector: the yearly number of claims is Poisson and moves with the factor of that region and sector,
+A class of policies for each insurer, region and sector: the yearly number of claims is Poisson and moves with the factor of that region and sector,
 each claim is lognormal, and of each the insurer pays min(limit, share * max(0, claim - deductible)), as fractions of the value insured.
 The state may pay part of the premium. The insurer passes on a share to a reinsurer; insured firms are outside the system, so that an insurer's
 claims are its own loss.
@@ -76,30 +76,32 @@ def read(asked: Reading, declared: EquipmentInsurance, problems: list[Problem]) 
     return deals if len(problems) == before else None
 
 
-def _class_id(declared: EquipmentInsurance, region: str, sector: str) -> str:
-    return f"{declared.id} {sector}-{region}"
+def _class_ids(declared: EquipmentInsurance, deals: Deals, system: System) -> list[str]:
+    """A class for each insurer, region and sector: each bears the claims of its own policies."""
+    rows = zip(deals["insurer"], deals["region"], deals["sector"], strict=True)
+    return [f"{declared.id} of {system.ids[i]}, {sector}-{region}" for i, region, sector in rows]
 
 
 def opened(declared: EquipmentInsurance, deals: Deals, system: System) -> System:
-    """An asset class of policies for each region and sector, under today's terms."""
+    """Asset classes of policies, under today's terms."""
     return _under(declared, declared.today, deals, system)
 
 
 def _under(declared: EquipmentInsurance, terms: PolicyTerms, deals: Deals, system: System) -> System:
-    model, limit = declared.claims, terms.most
-    classes = []
-    for region, sector in dict.fromkeys(zip(deals["region"], deals["sector"], strict=True)):
-        number = int(deals["policies"][(deals["region"] == region) & (deals["sector"] == sector)].sum())
-        law = Claims(number, model.severity, model.spread, terms.deductible, terms.cover_share, limit)
-        name = _class_id(declared, region, sector)
+    """The number of policies is that of all that are wished for, so that draws are common to all settings."""
+    model, ids, classes = declared.claims, np.array(_class_ids(declared, deals, system), dtype=object), []
+    for name in dict.fromkeys(ids):
+        rows = np.flatnonzero(ids == name)
+        region, sector = (str(deals[key][rows[0]]) for key in ("region", "sector"))
+        number = int(deals["policies"][rows].sum())
+        law = Claims(number, model.severity, model.spread, terms.deductible, terms.cover_share, terms.most)
         classes.append(AssetClass(name, region, sector, model.frequency, 0.0, model.correlation, 0.0, law=law))
     return opened_with(system, classes)
 
 
 def _pools(declared: EquipmentInsurance, deals: Deals, system: System) -> Whole:
     number = class_numbers(system)
-    ids = (_class_id(declared, region, sector) for region, sector in zip(deals["region"], deals["sector"], strict=True))
-    return np.array([number[name] for name in ids], dtype=np.int64)
+    return np.array([number[name] for name in _class_ids(declared, deals, system)], dtype=np.int64)
 
 
 def unlimited(terms: PolicyTerms) -> PolicyTerms:

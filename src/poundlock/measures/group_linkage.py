@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import Field
 
 from poundlock.measures.books import Books
-from poundlock.measures.deals import Deals, Reading, by_institution, cut, read_deals, without_figure
+from poundlock.measures.deals import Deals, Reading, by_institution, cut, over, read_deals, without_figure
 from poundlock.measures.measure import Line, Measure, Terms
 from poundlock.measures.premium import pool_loss
 from poundlock.measures.shares import FirmEquity, opened_shares, shares_of
@@ -29,7 +29,7 @@ FUNDING_LAYER = "group funding"
 MORE = (
     Column("form", choices=("equity", "lease")),
     Column("subsidiary_amount", "number", minimum=0),
-    Column("largest_firm", "number", optional=True, blank=True, minimum=0, maximum=1),
+    Column("largest_firm", "number", optional=True, minimum=0, maximum=1),
 )
 
 
@@ -80,10 +80,6 @@ def read(asked: Reading, declared: GroupLinkage, problems: list[Problem]) -> Dea
         cure = "add the column, a fraction of subsidiary_amount"
         found_words, expected = "single_firm_cap without the column largest_firm", "the part that goes to one firm"
         problems.append(table.problem(0, found_words, expected, cure))
-    elif capped:
-        for row in np.flatnonzero(np.isnan(table["largest_firm"]) & (table["subsidiary_amount"] > 0.0))[:1]:
-            found_words, expected = "single_firm_cap, but no largest_firm in this row", "the part that goes to one firm"
-            problems.append(table.problem(int(row), found_words, expected, "fill the cell; 1 where all goes to one"))
     parents: dict[int, int] = {}
     for row, (bank, sub) in enumerate(zip(deals["bank"], deals["subsidiary"], strict=True)):
         if parents.setdefault(int(sub), int(bank)) != bank:
@@ -188,6 +184,6 @@ def facts(declared: GroupLinkage, terms: LinkageTerms, deals: Deals, system: Sys
     for i in np.unique(deals["subsidiary"][placed > 0.0]):
         who, kind, mine = system.ids[i], system.kinds[i], (deals["subsidiary"] == i) & (placed > 0.0)
         if "largest_firm" in deals.more:
-            largest = float((placed * deals["largest_firm"])[mine].max() / own[i])
+            largest = over((placed * deals["largest_firm"])[mine].max(), own[i])
             yield Fact("investment-in-one-firm-over-own-funds", who, kind, largest)
         yield Fact("investment-funded-by-debt", who, kind, float(debt[i]))

@@ -19,7 +19,7 @@ from pydantic import Field
 from scipy.sparse import csr_array
 
 from poundlock.measures.books import Books
-from poundlock.measures.deals import Deals, Reading, by_institution, cut, read_deals, without_figure
+from poundlock.measures.deals import Deals, Reading, by_institution, cut, over, read_deals, without_figure
 from poundlock.measures.measure import Line, Measure, Share, Terms
 from poundlock.measures.premium import pool_layer, pool_loss
 from poundlock.problems import Problem
@@ -190,9 +190,9 @@ def facts(declared: JointLending, limits: Limits, loans: Deals, system: System) 
         who, kind = system.ids[i], system.kinds[i]
         for j in np.flatnonzero(pairs[i] > 0.0):
             yield Fact("partner-contribution-share", who, kind, limits.platform_share, system.ids[j])
-            over = float(pairs[i, j] / system.tier1_capital[i])
-            yield Fact("joint-loans-with-one-partner-over-tier1", who, kind, over, system.ids[j])
-        yield Fact("joint-loans-over-total-loans", who, kind, float(pairs[i].sum() / system.loans[i]))
+            part_of = over(pairs[i, j], system.tier1_capital[i])
+            yield Fact("joint-loans-with-one-partner-over-tier1", who, kind, part_of, system.ids[j])
+        yield Fact("joint-loans-over-total-loans", who, kind, over(pairs[i].sum(), system.loans[i]))
         yield Fact("joint-loans-outside-home-region", who, kind, float(away[i]))
 
 

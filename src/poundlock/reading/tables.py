@@ -71,12 +71,13 @@ def read_table(
     *,
     declared_at: tuple[str, int | None] | None = None,
     other_columns: bool = False,
+    may_be_empty: bool = False,
 ) -> Table | None:
     """Read a comma-separated UTF-8 table with a header row.
 
     Adds a Problem for every bad row or cell (20 shown a column, then a count). A bad number stands as NaN in what is
     returned, so that checks can go on around it; None when a required column is missing or there are no rows at all.
-    other_columns: ignore columns that are not declared, instead of refusing them.
+    other_columns: ignore columns that are not declared, instead of refusing them. may_be_empty: a header alone is a table too.
     """
     file = read_file(path, problems, declared_at=declared_at)
     if file is None:
@@ -90,13 +91,13 @@ def read_table(
     for column in columns:
         if cells.column_names.count(column.name) == 1:
             arrays[column.name] = _typed(cells.column(column.name), column, file.name, lines, problems)
-    if len(lines) == 0:
+    if len(lines) == 0 and not may_be_empty:
         problems.append(
             Problem(
                 file.name, 1, "a header without rows", "at least one row", "add rows or remove the table from the plan"
             )
         )
-    if len(lines) == 0 or any(c.name not in arrays and not c.optional for c in columns):
+    if (len(lines) == 0 and not may_be_empty) or any(c.name not in arrays and not c.optional for c in columns):
         return None
     return Table(InputFile(file.name, file.digest), arrays, lines, whole)
 

@@ -14,14 +14,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import Field
 
-from poundlock.measures import Deals, apply, granted, unlimited
+from poundlock.measures import SMALL, Deals, apply, granted, unlimited
 from poundlock.reading import Declared
 from poundlock.risk.controls import limited
 from poundlock.rollout.plan import Id
 from poundlock.system.balance import System
 
 YEAR = 365.0
-SMALL = 2.0**-40
 
 
 class Brake(Declared):
@@ -73,7 +72,8 @@ def braked(
             mean = share * size + (1.0 - share) * granted(measure, then, asked, system)
             now = unlimited(measure, now)
             whole = granted(measure, now, wished.scaled(SMALL), system) / SMALL  # no one's cash binds what is so small
-            part = np.divide(mean, whole, out=np.zeros(len(wished)), where=whole > 0)
+            kept = np.divide(asked.left, wished.left, out=np.ones(len(wished)), where=wished.left > 0)
+            part = np.divide(mean, whole, out=share + (1.0 - share) * kept, where=whole > 0)
         on_books = wished.scaled(part)
         total += float(granted(measure, now, on_books, system).sum()) if measure.CREDIT else 0.0
         system = apply(measure, now, on_books, system)

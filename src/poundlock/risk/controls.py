@@ -151,6 +151,14 @@ LIMITS: dict[type, str] = {
     TotalCap: "total_cap",
     ContributionFloor: "platform_share",
 }
+STANDS_AT: dict[type, float] = {
+    Suspension: 1.0,
+    RingFence: 1.0,
+    CapitalAddOn: 0.0,
+    CompensationFund: 0.0,
+    LiquidityLine: 0.0,
+}
+"""Where a control stands that no term of a measure sets: it is not turned on."""
 
 
 @dataclass(frozen=True)
