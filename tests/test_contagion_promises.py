@@ -182,3 +182,15 @@ def test_support_in_full_makes_whole_whatever_the_rounding():
             found = clear(s, [missing * owed, 0.0, 0.0], alpha=0.5)
             assert not found.default[0, 0]
             assert found.value[0, 0] == 1.0
+
+
+def test_without_outages_nothing_is_read_of_them(monkeypatch):
+    """The empty array of outages lies, in this test, over memory full of NaN: whoever reads beyond its end finds them."""
+    monkeypatch.setattr("poundlock.contagion.engine.EMPTY", np.full((64, 64), np.nan)[:0, :0])
+    flow = csr_array(matrix(3, x01=5.0, x21=3.0))
+    system = system_from_arrays(
+        np.zeros((3, 3)), [10.0] * 3, [8.0] * 3, dependences=Dependences(csr_array(0.1 * flow), flow)
+    )
+    found = propagate(system, [0.0, 9.0, 0.0])
+    np.testing.assert_array_equal(found.due, 0.0)
+    np.testing.assert_allclose(found.equity, [[2.0, -7.0, 2.0]])

@@ -54,7 +54,9 @@ def _fixed_dues(promises, direct, stopped, stated, order, first, lanes, due):
                 if promises.kind[c] == ON_OWN_LOSS:
                     over = max(0.0, direct[s, i] - promises.deductible[c])
                     due[c, lane] = min(promises.limit[c], promises.share[c] * over)
-                elif promises.kind[c] == UNSETTLED:
+                elif (
+                    promises.kind[c] == UNSETTLED and len(stopped) > 0
+                ):  # else nobody stops, and there is nothing to read
                     due[c, lane] = promises.share[c] * stopped[s, promises.payer[c]]
                 elif promises.kind[c] == STATED:
                     due[c, lane] = stated[s, promises.column[c]]
