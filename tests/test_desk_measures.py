@@ -179,3 +179,72 @@ def test_each_insurer_bears_its_own_claims(tmp_path: Path):
         )
         spread.append(float((lost @ system.commitments[system.ids.index("insurer-1")]).std()))
     assert spread[1] == pytest.approx(spread[0], rel=0.1)
+
+
+TERM = """  - kind: term
+    id: by-term
+    measure: joint-lending
+    term: {term}
+    tightest: {tightest}
+    loosest: {loosest}
+    yearly_cost: 0.03
+    legal_basis: EU-07
+
+# Did it work?"""
+
+
+@pytest.mark.parametrize(
+    ("term", "tightest", "loosest", "words"),
+    [
+        ("home_region_only", 0.0, 1.0, "home_region_only in a control on 'joint-lending'"),
+        ("reserve_cover", 0.0, 1.0, "reserve_cover in a control on 'joint-lending'"),
+        ("fee", 0.0, 3.0, "loosest 3 of control 'by-term', which fee cannot be"),
+        ("fee", 0.5, 0.5, "tightest and loosest are both 0.5"),
+        ("fee", 0.2, 0.1, "fee 0, which is 0%, outside the range of control 'by-term'"),
+    ],
+)
+def test_terms_that_cannot_be_turned_so(term, tightest, loosest, words, starter: Path, problems):
+    edit(starter / "plan.yaml", "\n# Did it work?", "\n" + TERM.format(term=term, tightest=tightest, loosest=loosest))
+    (told,) = problems(starter)
+    assert words in told.found
+
+
+def test_any_term_can_be_turned_and_more_may_be_tighter():
+    """A cap on one insurer, or reinsurance from some share on, holds what today's terms do not."""
+    answer = run(EXAMPLES / "measures" / "pledged-loans" / "plan.yaml")
+    found = {s.control.id: s for s in answer.searches}
+    cap, share = found["cap"], found["share"]
+    assert (cap.today, share.today) == ((8.0,), (0.3,))
+    assert cap.result.verdict == share.result.verdict == "controllable"
+    assert cap.result.setting[0] < 8.0 < 12.0
+    assert share.result.setting[0] > share.result.next_looser[0] > 0.3
+    by_gate = {f.gate: f for f in answer.verdict.findings}
+    assert "every tolerance holds up to" in by_gate["by-cap"].why
+    assert "every tolerance holds from" in by_gate["by-share"].why
+    low, high = by_gate["by-share"].evidence.low, by_gate["by-share"].evidence.high
+    assert low < high == share.result.setting[0]
+
+
+def test_a_gate_on_capital_alone(starter: Path):
+    """More capital is tighter: what was found lies above what fails, and the words say so."""
+    more = """  - kind: capital-add-on
+    id: capital
+    scope: { kinds: [local-bank] }
+    tightest: 0.05
+    loosest: 0.0
+    resolution: 0.001
+    yearly_cost: 0.08
+    legal_basis: EU-01
+
+# Did it work?"""
+    edit(starter / "plan.yaml", "\n# Did it work?", "\n" + more)
+    edit(
+        starter / "plan.yaml",
+        "  - { kind: rules,",
+        "  - { kind: controllable, id: capital, control: capital, asks: How much more capital? }\n  - { kind: rules,",
+    )
+    edit(starter / "plan.yaml", "at_most: 0.25", "at_most: 0.20")
+    finding = next(f for f in run(starter / "plan.yaml").verdict.findings if f.gate == "capital")
+    assert finding.kind == "fail"
+    assert "not at today's setting: every tolerance holds from" in finding.why
+    assert finding.evidence.low < finding.evidence.high == finding.evidence.value

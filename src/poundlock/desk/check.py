@@ -25,7 +25,7 @@ from poundlock.pilots import Panel, read_pilot
 from poundlock.problems import Place, Problem, ProblemsFound, Where
 from poundlock.reading import Document, InputFile, read_document
 from poundlock.reading.files import read_file
-from poundlock.risk.controls import LIMITS
+from poundlock.risk.controls import ON_MEASURES, term_of
 from poundlock.rules import Rule, read_rules, rules
 from poundlock.system import System
 from poundlock.system.tables import ReadSystem, read_system
@@ -159,9 +159,9 @@ def _deals(
     deals, at, system, own = {}, _moment(document, on), read.system, dict[str, str]()
     for number, measure in document.entries("measures"):
         searched = {
-            LIMITS[type(control)]
+            name
             for _, control in document.entries("controls")
-            if type(control) in LIMITS and control.measure == measure.id
+            if isinstance(control, ON_MEASURES) and control.measure == measure.id and (name := term_of(control))
         }
         where = _where(document, "measures", number)
         asked = Reading(folder, read.system, at, where, frozenset(searched), read.sound)

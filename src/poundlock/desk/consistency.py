@@ -7,13 +7,14 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from poundlock.desk.moment import moment_of
 from poundlock.desk.plan_file import PlanFile
 from poundlock.pilots import Panel, Pilot
 from poundlock.problems import Problem
 from poundlock.reading import Document
-from poundlock.risk.controls import LIMITS, ON_MEASURES, STANDS_AT, ContributionFloor
+from poundlock.risk.controls import ON_MEASURES, STANDS_AT, ContributionFloor, TermControl, term_of
 from poundlock.rollout.plan import (
     BrakeGate,
     ControlGate,
@@ -202,7 +203,7 @@ def _settings_outside_range(document: Document[PlanFile]) -> Problems:
     """Today's limits must be ones that the control could set; 25 for 0.25 is the usual slip."""
     today = {measure.id: (number, measure.today) for number, measure in document.entries("measures")}
     for place, control in document.entries("controls"):
-        name = LIMITS.get(type(control))
+        name = term_of(control)
         if name is None and control.loosest != STANDS_AT[type(control)]:
             stands, at = STANDS_AT[type(control)], at_place(document, "controls", place, "loosest")
             found = f"loosest {control.loosest:g} of control '{control.id}', which today stands at {stands:g}: it is not turned on"
@@ -223,12 +224,35 @@ def _controls_of_no_use(document: Document[PlanFile]) -> Problems:
     """Controls on a limit that the measure does not have."""
     measures = {measure.id: measure for _, measure in document.entries("measures")}
     for number, control in document.entries("controls"):
-        name = LIMITS.get(type(control))
+        name = term_of(control)
         measure = measures.get(control.measure) if name else None
-        if measure is not None and not hasattr(measure.today, str(name)):
-            at = at_place(document, "controls", number, "measure")
-            found = f"a {control.kind} on '{measure.id}', a measure of kind {measure.kind}"
-            yield at(found, "a measure of kind joint-lending, or a suspension", "name another measure or control")
+        if measure is None:
+            continue
+        numbers = _numbers_of(measure.today)
+        if name not in numbers:
+            at = at_place(document, "controls", number, "term" if isinstance(control, TermControl) else "measure")
+            found = f"{name} in a control on '{measure.id}', a measure of kind {measure.kind}"
+            yield at(
+                found, f"a term of it that is a number: {', '.join(numbers)}", "name another term, measure or control"
+            )
+            continue
+        for end in ("tightest", "loosest"):
+            try:
+                type(measure.today).model_validate({**measure.today.model_dump(), name: getattr(control, end)})
+            except ValidationError as refused:
+                found = f"{end} {getattr(control, end):g} of control '{control.id}', which {name} cannot be"
+                expected = refused.errors()[0]["msg"].lower()
+                yield at_place(document, "controls", number, end)(found, expected, f"correct {end}")
+
+
+def _numbers_of(terms: Any) -> list[str]:
+    """Names of the terms that are numbers, caps that are left out among them."""
+    found = []
+    for name in type(terms).model_fields:
+        value = getattr(terms, name)
+        if (isinstance(value, int | float) and not isinstance(value, bool)) or value is None:
+            found.append(name)
+    return found
 
 
 def _one_law_for_one_equity(document: Document[PlanFile]) -> Problems:
@@ -256,7 +280,7 @@ def _turned_together(document: Document[PlanFile]) -> Problems:
                 yield at(f"control '{one.id}' turned twice", "each control once", "take one of them out")
             elif not (isinstance(one, ON_MEASURES) and isinstance(other, ON_MEASURES) and one.measure == other.measure):
                 continue
-            elif one.kind == other.kind:
+            elif one.kind == other.kind and term_of(one) == term_of(other):
                 yield at(f"{both}, each a {one.kind}", "one setting of each limit", "take one of them out")
             elif one.others != other.others:
                 found = f"{both}, with others: {one.others} and others: {other.others}"
@@ -270,7 +294,7 @@ def _brakes(document: Document[PlanFile]) -> Problems:
         control = controls.get(brake.control)
         if control is None:
             continue
-        if not isinstance(control, ON_MEASURES) or isinstance(control, ContributionFloor):
+        if not isinstance(control, ON_MEASURES) or isinstance(control, ContributionFloor | TermControl):
             found = f"a brake by control '{control.id}', a {control.kind}"
             expected = "a control that caps or suspends a measure"
             yield at_place(document, "brakes", number, "control")(found, expected, "name another control")

@@ -89,13 +89,12 @@ def search_evidence(checked: CheckedPlan, search: Search, today: World, other: W
     plan, result = checked.plan, search.result
     alone = len(search.controls) == 1
     value, looser = (result.setting[0] if result.setting else None), result.next_looser[0]
-    bracketed = alone and value is not None and looser is not None
     held = result.held
     return Evidence(
         metric=" and ".join(search.ids),
         value=value if alone else (held.cost if held else None),
-        low=value if bracketed else None,
-        high=looser if bracketed else None,
+        low=min(value, looser) if value is not None and looser is not None and alone else None,
+        high=max(value, looser) if value is not None and looser is not None and alone else None,
         unit=search.control.UNIT if alone else f"{plan.system.unit} a year",
         as_of=plan.system.as_of.isoformat(),
         method=f"{'bisection' if alone else 'nested search'} on common draws, {plan.scenarios.valuation}",

@@ -106,7 +106,10 @@ def _verdict(
             broken = "broken" in result.today.standings
             cheapest = _in_words(search, result.setting) if result.setting else ""
             today_words = _in_words(search, search.today)
-            return judge_control(gate, evidence, result.verdict, today_words, cheapest, today_broken=broken)
+            rising = search.control.tightest > search.control.loosest
+            return judge_control(
+                gate, evidence, result.verdict, today_words, cheapest, today_broken=broken, rising=rising
+            )
         if isinstance(gate, BrakeGate):
             study = by_brake[gate.brake]
             at_delay = study.result.today

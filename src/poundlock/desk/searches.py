@@ -16,7 +16,7 @@ from poundlock.measures import asked_for
 from poundlock.risk import ControlSearch, Estimate, Point, Range, Trials, Tried, cheapest_setting
 from poundlock.risk.brake import YEAR, Brake, braked
 from poundlock.risk.controllability import Networks, Setting, judged, standing
-from poundlock.risk.controls import LIMITS, ON_MEASURES, STANDS_AT, Controlled, under_controls
+from poundlock.risk.controls import ON_MEASURES, STANDS_AT, Controlled, term_of, under_controls
 from poundlock.risk.tail import Hits, Tail
 from poundlock.rollout.plan import ControlGate
 
@@ -155,7 +155,7 @@ def system_under(ground: Ground, controls: Sequence[Any], around: dict[str, Any]
 
 def today_of(control: Any, around: dict[str, Any]) -> float:
     """Where a control stands now: the limit that it sets, if there is one; else as loose as it goes; what no term of a measure says is not turned on."""
-    name = LIMITS.get(type(control))
+    name = term_of(control)
     if name is None:
         return STANDS_AT[type(control)]
     now = getattr(around[control.measure], name)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import altair as alt
 
 from poundlock.desk.assessment import Assessment, BrakeStudy, Search
+from poundlock.desk.worlds import term_words
 from poundlock.figure import INK, LIMIT, QUIET, SERIES, WIDTH, Figure, lines
 from poundlock.risk.controllability import Point
 from poundlock.rollout.wording import shown
@@ -32,6 +33,8 @@ CONTROL_WORDS = {
 
 def control_name(control: Any) -> str:
     """A control in words; a suspension with the measure that it suspends."""
+    if control.kind == "term":
+        return f"{term_words(control.term)} of {control.measure}"
     words = CONTROL_WORDS[control.kind]
     return f"{words} in {control.measure}" if control.kind == "suspension" else words
 
@@ -90,7 +93,7 @@ def around_words(search: Search) -> str:
 
 
 def _heads(search: Search) -> list[str]:
-    return [f"{control_name(c)}, {c.UNIT}" for c in search.controls]
+    return [f"{control_name(c)}, {c.UNIT}".removesuffix(", ") for c in search.controls]
 
 
 def value_words(a: Assessment, search: Search, number: int, value: float) -> str:

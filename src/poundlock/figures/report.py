@@ -174,7 +174,7 @@ def _tail_figures(a: Assessment) -> list[Figure]:
 def number(evidence: Evidence) -> str:
     """The value of a gate with its unit; at the end of a search's range it is a bound."""
     text = shown(evidence.value, evidence.unit)
-    if evidence.value is not None and evidence.unit.startswith("of ") and evidence.high is None:
+    if evidence.value and evidence.unit.startswith("of ") and evidence.high is None:
         return f"≥ {text}"
     return f"{text} log points" if evidence.value is not None and evidence.unit == "log points" else text
 

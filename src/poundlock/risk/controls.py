@@ -93,6 +93,23 @@ class Suspension(_MeasureControl):
     UNIT: ClassVar[str] = "of new business"
 
 
+class TermControl(_MeasureControl):
+    """Any term of a measure that is a number, such as cover_share, insurer_cap, reserve_cover, warrant_share or support."""
+
+    kind: Literal["term"]
+    term: Annotated[str, Field(pattern=r"^[a-z_]+$")]
+    """Name of the term, as under the measure's today."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Any:
+        """Which end is the tighter one differs from term to term."""
+        if self.tightest == self.loosest:
+            raise ValueError(
+                f"tightest and loosest are both {self.tightest:g}; expected a range; cure move one of the two"
+            )
+        return self
+
+
 class _SystemControl(_Control):
     scope: Scope = Scope()
     """Which institutions it applies to; all without it."""
@@ -139,13 +156,14 @@ Control = Annotated[
     | TotalCap
     | ContributionFloor
     | Suspension
+    | TermControl
     | CapitalAddOn
     | CompensationFund
     | LiquidityLine
     | RingFence,
     Field(discriminator="kind"),
 ]
-ON_MEASURES = (PartnerCap, TotalCap, ContributionFloor, Suspension)
+ON_MEASURES = (PartnerCap, TotalCap, ContributionFloor, Suspension, TermControl)
 LIMITS: dict[type, str] = {
     PartnerCap: "partner_cap",
     TotalCap: "total_cap",
@@ -201,19 +219,25 @@ def under_controls(
     return Controlled(system, total, taken, float(cost))
 
 
+def term_of(control: Any) -> str | None:
+    """Name of the term of a measure that a control sets, None for those that set none."""
+    return control.term if isinstance(control, TermControl) else LIMITS.get(type(control))
+
+
 def limited(now: Any, deals: Deals, own: Sequence[tuple[Any, float]]) -> tuple[Any, Deals]:
     """Terms and wished-for business with these controls at their values."""
-    changes: dict[str, Any] = {LIMITS[type(c)]: v for c, v in own if type(c) in LIMITS}
+    changes: dict[str, Any] = {name: v for c, v in own if (name := term_of(c)) is not None}
     kept = float(np.prod([v for c, v in own if isinstance(c, Suspension)]))
     return now.model_copy(update=changes), deals.scaled(kept)
 
 
 def _lifted(limits: Any, control: Any) -> Any:
-    """Without the cap that this control sets; a contribution floor at its loosest."""
-    if isinstance(control, ContributionFloor):
-        return limits.model_copy(update={"platform_share": control.loosest})
-    name = LIMITS.get(type(control))
-    return limits.model_copy(update={name: None}) if name else limits
+    """Without the cap that this control sets; what is no cap, at its loosest."""
+    name = term_of(control)
+    if name is None:
+        return limits
+    cap = isinstance(control, PartnerCap | TotalCap)
+    return limits.model_copy(update={name: None if cap else control.loosest})
 
 
 def _members(system: System, scope: Scope) -> Floats:

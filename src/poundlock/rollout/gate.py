@@ -164,12 +164,20 @@ def _more_draws(evidence: Evidence, distance: float, width: float) -> str:
 
 
 def judge_control(
-    gate: ControlGate, evidence: Evidence, outcome: str, today: str, cheapest: str, *, today_broken: bool
+    gate: ControlGate,
+    evidence: Evidence,
+    outcome: str,
+    today: str,
+    cheapest: str,
+    *,
+    today_broken: bool,
+    rising: bool = False,
 ) -> Finding:
     """Controlled passes; controllable or not controllable fails if today's setting breaks a limit; else inconclusive.
 
     evidence: the loosest setting that holds, its `high` the next looser that does not (None at the end of the range); of several
-    controls, the cost of the cheapest setting. outcome: verdict of the search. today, cheapest: those settings in words, the latter empty where none holds. today_broken: it surely breaks a tolerance; False when it straddles one.
+    controls, the cost of the cheapest setting. outcome: verdict of the search. today, cheapest: those settings in words, the latter empty where none holds. today_broken: it surely breaks a tolerance; False when it straddles one. rising: a
+    larger setting is the tighter one.
     """
     bench = _Bench(gate, evidence, f"every tolerance holds at today's {today}")
     if outcome == "not controllable" and not evidence.error:
@@ -182,6 +190,8 @@ def judge_control(
         return held
     found = shown(evidence.value, evidence.unit)
     where, tighter, looser = f"up to {found}", f"a setting of at most {found}", f"a setting looser than {found}"
+    if rising:
+        where, tighter, looser = f"from {found} on", f"a setting of at least {found}", f"a setting below {found}"
     if gate.together:
         where, tighter = f"at {cheapest}, the cheapest setting, which costs {found}", cheapest
         looser = "a setting that costs less"

@@ -27,7 +27,7 @@ def shown(value: float | None, unit: str) -> str:
     elif unit in ("index", "index change"):
         text = f"{value:+.4f}" if unit == "index change" else f"{value:.4f}"
     else:
-        text = f"{value:,.4g} {unit}"
+        text = f"{value:,.4g} {unit}".rstrip()
     return text.replace("-", "−").replace("+0.0000", "0").replace("+0.000", "0")
 
 
