@@ -122,6 +122,18 @@ def test_an_interrupted_run_leaves_the_old_report_and_nothing_half(number: signa
     assert {p.name: p.read_text() for p in (quick / "out").iterdir()} == {"report.html": "the old report"}
 
 
+def test_an_interrupt_in_a_finaliser_is_no_fault():
+    """It would be told as "Exception ignored in", with a traceback; other faults still are."""
+    code = (
+        "import sys\nfrom poundlock.cli.screen import quiet\nsys.unraisablehook = quiet\n"
+        "class Last:\n    def __init__(self, mistake): self.mistake = mistake\n    def __del__(self): raise self.mistake\n"
+        "Last(KeyboardInterrupt('lost'))\nLast(ValueError('a fault'))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert "a fault" in done.stderr
+    assert "lost" not in done.stderr
+
+
 def test_an_out_that_is_a_file_is_refused_before_work(quick: Path):
     (quick / "out").write_text("mine")
     done = poundlock("run", "plan.yaml", "--out", "out", cwd=quick)

@@ -15,7 +15,7 @@ import typer
 from poundlock.cli.contagion import contagion_command
 from poundlock.cli.plans import check_command, init_command, run_command, schema_command
 from poundlock.cli.rules import rules_command
-from poundlock.cli.screen import interrupt
+from poundlock.cli.screen import interrupt, quiet
 from poundlock.version import VERSION
 
 __all__ = ["app", "main"]
@@ -52,6 +52,7 @@ def main() -> NoReturn:
     """Entry point: SIGTERM ends like Ctrl-C, so that half-written files are removed on the way out."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interrupt)
+    sys.unraisablehook = quiet
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # words of a plan that this terminal cannot show

@@ -30,6 +30,12 @@ def interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def quiet(lost: sys.UnraisableHookArgs) -> None:
+    """An interrupt that falls into a place where nothing can be raised (a finaliser) is not told as a fault: `progress` raises it again."""
+    if not issubclass(lost.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(lost)
+
+
 def interrupted() -> NoReturn:
     """Say so and end."""
     Console(stderr=True).print("Interrupted; nothing was written.")
