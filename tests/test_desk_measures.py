@@ -209,6 +209,58 @@ def test_terms_that_cannot_be_turned_so(term, tightest, loosest, words, starter:
     assert words in told.found
 
 
+@pytest.mark.parametrize("term", ["cover_share", "deductible", "limit"])
+def test_terms_that_change_what_is_drawn_cannot_be_searched(term: str, tmp_path: Path, problems):
+    """A search holds all settings against the same draws; claims under other policy terms are other draws."""
+    import shutil
+
+    folder = Path(shutil.copytree(EXAMPLES / "measures" / "equipment-insurance", tmp_path / "plan"))
+    more = TERM.format(term=term, tightest=0.0, loosest=1.0).replace("joint-lending", "equipment-insurance")
+    edit(folder / "plan.yaml", "\ngates:", more.replace("EU-07", "SX-01").replace("\n# Did it work?", "\ngates:"))
+    (told,) = problems(folder)
+    assert f"{term} in a control on 'equipment-insurance'" in told.found
+    assert "does not change what is drawn: premium_rate" in told.expected
+
+
+@pytest.mark.parametrize(
+    "plan", ["pledged-loans", "loan-with-investment", "payment-service", "group-linkage", "joint-lending"]
+)
+def test_a_search_sees_what_a_simulation_of_its_setting_sees(plan: str):
+    """For every term that may be turned: the estimate on common draws equals that of a simulation at the same setting."""
+    from poundlock.desk.consistency import _numbers_of
+    from poundlock.desk.searches import limits_around, system_under
+    from poundlock.desk.worlds import ground_of
+    from poundlock.risk import Trials, simulate, statistic
+    from poundlock.risk.controls import TermControl
+
+    checked = check(EXAMPLES / "measures" / plan / "plan.yaml")
+    ground, (measure,) = ground_of(checked), checked.plan.measures
+    model = checked.plan.scenarios.model_copy(update={"count": 5000})
+    tolerances = [t for t in checked.plan.tolerances if not t.added_by_measures]
+    for term in _numbers_of(measure.today):
+        control = TermControl(
+            kind="term",
+            id="t",
+            measure=measure.id,
+            term=term,
+            tightest=0.2,
+            loosest=0.8,
+            legal_basis="x",
+            yearly_cost=0.0,
+        )
+        build = system_under(ground, (control,), limits_around(checked, (control,)))
+        trials = Trials(lambda setting, network, of=build: of(setting, network).system, 1, model, tolerances)
+        trials.narrow((0.2,), (0.8,))
+        found = trials.at((0.5,), 0)
+        whole = simulate(build((0.5,), 0).system, model, tolerances)
+        if found.monotone:
+            for tolerance, estimate in zip(tolerances, found.estimates, strict=True):
+                assert estimate.value == pytest.approx(statistic(tolerance, whole).value, rel=1e-9), (
+                    term,
+                    tolerance.id,
+                )
+
+
 def test_any_term_can_be_turned_and_more_may_be_tighter():
     """A cap on one insurer, or reinsurance from some share on, holds what today's terms do not."""
     answer = run(EXAMPLES / "measures" / "pledged-loans" / "plan.yaml")

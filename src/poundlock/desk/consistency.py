@@ -233,7 +233,9 @@ def _controls_of_no_use(document: Document[PlanFile]) -> Problems:
             at = at_place(document, "controls", number, "term" if isinstance(control, TermControl) else "measure")
             found = f"{name} in a control on '{measure.id}', a measure of kind {measure.kind}"
             yield at(
-                found, f"a term of it that is a number: {', '.join(numbers)}", "name another term, measure or control"
+                found,
+                f"a number that does not change what is drawn: {', '.join(numbers)}",
+                "name another term, measure or control",
             )
             continue
         for end in ("tightest", "loosest"):
@@ -246,9 +248,9 @@ def _controls_of_no_use(document: Document[PlanFile]) -> Problems:
 
 
 def _numbers_of(terms: Any) -> list[str]:
-    """Names of the terms that are numbers, caps that are left out among them."""
+    """Names of the terms that are numbers and that a search can turn, caps that are left out among them."""
     found = []
-    for name in type(terms).model_fields:
+    for name in (name for name in type(terms).model_fields if name not in terms.DRAWN):
         value = getattr(terms, name)
         if (isinstance(value, int | float) and not isinstance(value, bool)) or value is None:
             found.append(name)

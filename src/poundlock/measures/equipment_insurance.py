@@ -44,6 +44,8 @@ class ClaimsModel(Declared):
 class PolicyTerms(InsuranceTerms):
     """One setting of the insurance of equipment: fractions of the value insured, deductible and limit those of one claim."""
 
+    DRAWN: ClassVar[tuple[str, ...]] = ("cover_share", "deductible", "limit")
+
 
 class EquipmentInsurance(Measure):
     """Insurance of first-of-its-kind equipment and new technology, with a subsidised premium."""

@@ -19,6 +19,9 @@ class Terms(Declared):
     legal_basis: tuple[str, ...] = ()
     """Ids of the rules behind this setting, as listed in the package's rules."""
 
+    DRAWN: ClassVar[tuple[str, ...]] = ()
+    """Terms that change what is drawn, so that a search on common draws cannot turn them; today and before can differ in them."""
+
 
 class Measure(Declared):
     """What all measures declare."""
