@@ -261,6 +261,36 @@ def test_a_search_sees_what_a_simulation_of_its_setting_sees(plan: str):
                 )
 
 
+@pytest.mark.parametrize(
+    ("plan", "term", "taken", "words"),
+    [
+        ("pledged-loans", "reinsured", ("loans.csv", "reinsurer"), "but no reinsurer"),
+        ("group-linkage", "support", ("institutions.csv", "tier1_capital"), "without tier1_capital"),
+    ],
+)
+def test_what_a_turned_term_needs_must_be_there(plan, term, taken, words, tmp_path: Path, problems):
+    """Even where today's terms do not need it."""
+    import csv
+    import shutil
+
+    folder = Path(shutil.copytree(EXAMPLES / "measures" / plan, tmp_path / "plan"))
+    name, column = taken
+    with (folder / name).open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    with (folder / name).open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(
+            stream, [key for key in rows[0] if key != column], extrasaction="ignore", lineterminator="\n"
+        )
+        writer.writeheader()
+        writer.writerows(rows)
+    text = (folder / "plan.yaml").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if not line.strip().startswith((f"{term}:", "group_cap:"))]
+    control = f"  - {{ kind: term, id: by-term, measure: {plan}, term: {term}, tightest: 0.0, loosest: 0.5, yearly_cost: 0.0, legal_basis: SX-01 }}"
+    lines.insert(lines.index("gates:") - 1, control)
+    (folder / "plan.yaml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert any(words in p.found for p in problems(folder)), [p.found for p in problems(folder)]
+
+
 def test_any_term_can_be_turned_and_more_may_be_tighter():
     """A cap on one insurer, or reinsurance from some share on, holds what today's terms do not."""
     answer = run(EXAMPLES / "measures" / "pledged-loans" / "plan.yaml")

@@ -74,7 +74,7 @@ def read(asked: Reading, declared: EquipmentInsurance, problems: list[Problem]) 
         return None
     deals, table = found
     before = len(problems)
-    problems.extend(missing_reinsurer(table, deals, (declared.today, declared.before)))
+    problems.extend(missing_reinsurer(table, deals, (declared.today, declared.before), asked.searched))
     return deals if len(problems) == before else None
 
 

@@ -72,7 +72,9 @@ def read(asked: Reading, declared: GroupLinkage, problems: list[Problem]) -> Dea
     (deals, table), system = found, asked.system
     before = len(problems)
     settings = [terms for terms in (declared.today, declared.before) if terms is not None]
-    needs = "group_cap" in asked.searched or any(t.group_cap is not None or t.support > 0.0 for t in settings)
+    needs = asked.searched & {"group_cap", "support"} or any(
+        t.group_cap is not None or t.support > 0.0 for t in settings
+    )
     if needs and asked.amounts_known:
         problems.extend(without_figure(table, deals["bank"], system, system.tier1_capital, "tier1_capital"))
     capped = "single_firm_cap" in asked.searched or any(t.single_firm_cap is not None for t in settings)

@@ -51,14 +51,23 @@ def within_cap(terms: InsuranceTerms, deals: Deals, system: System) -> Floats:
     return np.asarray(deals.amount * cut(deals["insurer"], deals.amount, terms.insurer_cap * own))
 
 
-def missing_reinsurer(table: Table, deals: Deals, settings: Sequence[InsuranceTerms | None]) -> Iterator[Problem]:
-    """Rows without a reinsurer where a share is reinsured."""
-    if not any(terms is not None and terms.reinsured > 0.0 for terms in settings):
+def missing_reinsurer(
+    table: Table, deals: Deals, settings: Sequence[InsuranceTerms | None], searched: frozenset[str]
+) -> Iterator[Problem]:
+    """Rows without a reinsurer where a share is reinsured, or a control may make it so."""
+    now = any(terms is not None and terms.reinsured > 0.0 for terms in settings)
+    if not now and "reinsured" not in searched:
         return
+    found = "reinsured above 0" if now else "reinsured turned by a control"
     there = deals["reinsurer"] if "reinsurer" in deals.roles else np.full(len(deals), -1)
     for row in np.flatnonzero(there < 0)[:1]:
         cure = "name one in the column reinsurer, or set reinsured to 0"
-        yield table.problem(int(row), "reinsured above 0, but no reinsurer", "an institution that reinsures", cure)
+        yield table.problem(
+            int(row),
+            "reinsured above 0, or turned by a control, but no reinsurer",
+            "an institution that reinsures",
+            cure,
+        )
 
 
 def passed_on(books: Books, terms: InsuranceTerms, deals: Deals, written: NDArray[np.bool_], premium: Floats) -> None:

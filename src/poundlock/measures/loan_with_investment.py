@@ -71,7 +71,8 @@ def read(asked: Reading, declared: LoanWithInvestment, problems: list[Problem]) 
     settings = [terms for terms in (declared.today, declared.before) if terms is not None]
     if asked.amounts_known and ("bank_cap" in asked.searched or any(t.bank_cap is not None for t in settings)):
         problems.extend(without_figure(table, deals["bank"], system, system.tier1_capital, "tier1_capital"))
-    if asked.amounts_known and any(t.investment_per_loan * (1.0 - t.investor_debt) > 0.0 for t in settings):
+    turned = asked.searched & {"investment_per_loan", "investor_debt"}
+    if asked.amounts_known and (turned or any(t.investment_per_loan * (1.0 - t.investor_debt) > 0.0 for t in settings)):
         for row in sorted(np.unique(deals["investor"], return_index=True)[1]):
             if system.safe_assets[deals["investor"][row]] <= 0.0:
                 said = f"investor '{system.ids[deals['investor'][row]]}' without cash to invest"

@@ -49,7 +49,7 @@ def read(asked: Reading, declared: PledgedLoans, problems: list[Problem]) -> Dea
         return None
     deals, table = found
     before = len(problems)
-    problems.extend(missing_reinsurer(table, deals, (declared.today, declared.before)))
+    problems.extend(missing_reinsurer(table, deals, (declared.today, declared.before), asked.searched))
     return deals if len(problems) == before else None
 
 
