@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from poundlock import check, run
 from poundlock.desk import rules_check
 from poundlock.desk.moment import moment_of
 from poundlock.desk.worlds import under_limits
+from poundlock.figures import report_html, result_json
 from poundlock.figures.report import cautions
 from poundlock.measures import value
 from poundlock.risk.brake import braked
@@ -330,3 +332,21 @@ def test_a_gate_on_capital_alone(starter: Path):
     assert finding.kind == "fail"
     assert "not at today's setting: every tolerance holds from" in finding.why
     assert finding.evidence.low < finding.evidence.high == finding.evidence.value
+
+
+def test_a_cap_that_is_left_out_is_no_cap(starter: Path):
+    """Not the loosest that may be set: a gate passes on what there is, or not at all."""
+    edit(starter / "plan.yaml", "      partner_cap: 0.25 # of the bank's tier 1 capital, with one platform\n", "")
+    edit(starter / "plan.yaml", "    loosest: 1.0\n", "    loosest: 0.3\n")
+    answer = run(starter / "plan.yaml")
+    (search,) = answer.searches
+    assert search.today == (np.inf,)
+    assert search.result.verdict == "controllable", "it holds over the whole range, but not where things stand"
+    assert search.result.setting[0] == pytest.approx(0.3)
+    assert search.result.today.granted == pytest.approx(answer.worlds[0].granted)
+    finding = next(f for f in answer.verdict.findings if f.gate == "controllable")
+    assert finding.kind != "pass"
+    assert "today, without a cap" in finding.limit
+    told = json.loads(result_json(answer))["controls"][0]
+    assert told["today"] == {"partner-cap": None}
+    assert "no cap" in report_html(answer)

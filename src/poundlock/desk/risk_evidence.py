@@ -8,6 +8,7 @@ from poundlock.desk.worlds import VALUATION_WORDS
 from poundlock.evidence import Doubt, Evidence
 from poundlock.risk import ControlSearch, Estimate
 from poundlock.risk.controllability import standing
+from poundlock.risk.controls import NO_CAP
 from poundlock.rollout.plan import Tolerance
 
 
@@ -89,6 +90,8 @@ def search_evidence(checked: CheckedPlan, search: Search, today: World, other: W
     plan, result = checked.plan, search.result
     alone = len(search.controls) == 1
     value, looser = (result.setting[0] if result.setting else None), result.next_looser[0]
+    if looser == NO_CAP:  # beyond the range: no end of an interval
+        looser = None
     held = result.held
     return Evidence(
         metric=" and ".join(search.ids),

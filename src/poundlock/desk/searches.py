@@ -16,7 +16,7 @@ from poundlock.measures import asked_for
 from poundlock.risk import ControlSearch, Estimate, Point, Range, Trials, Tried, cheapest_setting
 from poundlock.risk.brake import YEAR, Brake, braked
 from poundlock.risk.controllability import Networks, Setting, judged, standing
-from poundlock.risk.controls import ON_MEASURES, STANDS_AT, Controlled, term_of, under_controls
+from poundlock.risk.controls import NO_CAP, ON_MEASURES, STANDS_AT, Controlled, term_of, under_controls
 from poundlock.risk.tail import Hits, Tail
 from poundlock.rollout.plan import ControlGate
 
@@ -154,12 +154,12 @@ def system_under(ground: Ground, controls: Sequence[Any], around: dict[str, Any]
 
 
 def today_of(control: Any, around: dict[str, Any]) -> float:
-    """Where a control stands now: the limit that it sets, if there is one; else as loose as it goes; what no term of a measure says is not turned on."""
+    """Where a control stands now: the limit that it sets, if there is one; else no cap; what no term of a measure says is not turned on."""
     name = term_of(control)
     if name is None:
         return STANDS_AT[type(control)]
     now = getattr(around[control.measure], name)
-    return float(control.loosest if now is None else now)
+    return NO_CAP if now is None else float(now)
 
 
 def _ends(ranges: Sequence[Range], today: Setting) -> tuple[Setting, Setting]:

@@ -83,6 +83,7 @@ def _by_control(
         around = limits_around(ground.checked, (control,))
         build, now = system_under(ground, (control,), around), today_of(control, around)
         low, high = sorted((control.tightest, control.loosest))
+        now = min(now, high)  # without a cap, from the loosest that may be set
         ends = max(low, now - control.resolution), min(high, now + control.resolution)
         below, above = (
             mean_share(build((end,), 0).system, tolerance, model, shocks, counts, ground.behaviour) for end in ends

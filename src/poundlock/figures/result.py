@@ -107,13 +107,18 @@ def _world(w: World) -> dict[str, Any]:
 
 def _point(a: Assessment, ids: tuple[str, ...], p: Point) -> dict[str, Any]:
     return {
-        "setting": dict(zip(ids, p.setting, strict=True)),
+        "setting": _setting(ids, p.setting),
         "granted": p.granted,
         "cost": p.cost,
         "share_of_networks": p.share,
         "holds": p.holds,
         "tolerances": {t.id: _estimate(e) for t, e in zip(a.plan.tolerances, p.estimates, strict=True)},
     }
+
+
+def _setting(ids: tuple[str, ...], values: tuple[float, ...]) -> dict[str, float | None]:
+    """By control; null where there is no cap."""
+    return {name: _finite(value) for name, value in zip(ids, values, strict=True)}
 
 
 def _networks(a: Assessment) -> dict[str, Any] | None:
@@ -286,11 +291,13 @@ def _search(a: Assessment, s: Search) -> dict[str, Any]:
     return {
         "controls": list(s.ids),
         "verdict": r.verdict,
-        "today": dict(zip(s.ids, s.today, strict=True)),
-        "cheapest_that_holds": None if r.setting is None else dict(zip(s.ids, r.setting, strict=True)),
+        "today": _setting(s.ids, s.today),
+        "cheapest_that_holds": None if r.setting is None else _setting(s.ids, r.setting),
         "cost": None if r.held is None else r.held.cost,
         "taken": s.taken,
-        "next_looser_that_fails": dict(zip(s.ids, r.next_looser, strict=True)),
+        "next_looser_that_fails": {
+            name: None if x is None else _finite(x) for name, x in zip(s.ids, r.next_looser, strict=True)
+        },
         "confirmed_by_all_scenarios": s.confirmed,
         "monotone": r.monotone,
         "networks": r.networks,

@@ -62,12 +62,7 @@ def missing_reinsurer(
     there = deals["reinsurer"] if "reinsurer" in deals.roles else np.full(len(deals), -1)
     for row in np.flatnonzero(there < 0)[:1]:
         cure = "name one in the column reinsurer, or set reinsured to 0"
-        yield table.problem(
-            int(row),
-            "reinsured above 0, or turned by a control, but no reinsurer",
-            "an institution that reinsures",
-            cure,
-        )
+        yield table.problem(int(row), f"{found}, but no reinsurer", "an institution that reinsures", cure)
 
 
 def passed_on(books: Books, terms: InsuranceTerms, deals: Deals, written: NDArray[np.bool_], premium: Floats) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -169,6 +169,8 @@ LIMITS: dict[type, str] = {
     TotalCap: "total_cap",
     ContributionFloor: "platform_share",
 }
+NO_CAP: Final = float("inf")
+"""Setting of a cap that is left out."""
 STANDS_AT: dict[type, float] = {
     Suspension: 1.0,
     RingFence: 1.0,
@@ -226,7 +228,7 @@ def term_of(control: Any) -> str | None:
 
 def limited(now: Any, deals: Deals, own: Sequence[tuple[Any, float]]) -> tuple[Any, Deals]:
     """Terms and wished-for business with these controls at their values."""
-    changes: dict[str, Any] = {name: v for c, v in own if (name := term_of(c)) is not None}
+    changes: dict[str, Any] = {name: None if v == NO_CAP else v for c, v in own if (name := term_of(c)) is not None}
     kept = float(np.prod([v for c, v in own if isinstance(c, Suspension)]))
     return now.model_copy(update=changes), deals.scaled(kept)
 

@@ -179,7 +179,8 @@ def judge_control(
     controls, the cost of the cheapest setting. outcome: verdict of the search. today, cheapest: those settings in words, the latter empty where none holds. today_broken: it surely breaks a tolerance; False when it straddles one. rising: a
     larger setting is the tighter one.
     """
-    bench = _Bench(gate, evidence, f"every tolerance holds at today's {today}")
+    stands = "today, without a cap" if today == "no cap" else f"at today's {today}"
+    bench = _Bench(gate, evidence, f"every tolerance holds {stands}")
     if outcome == "not controllable" and not evidence.error:
         why = "not controllable: not even the tightest permitted setting holds every tolerance"
         return bench.finds("fail", why, "another control, more capital or a smaller measure")

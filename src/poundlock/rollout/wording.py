@@ -15,6 +15,8 @@ def shown(value: float | None, unit: str) -> str:
     """A number as a reader wants it: shares, and shares of something, in per cent, log points with their sign, money with its unit."""
     if value is None:
         return "none"
+    if value == float("inf"):
+        return "no cap"
     if unit == "share":
         percent = 100.0 * value
         text = f"{percent:.2f} %" if abs(percent) >= 0.095 or percent == 0 else f"{percent:.2g} %"
