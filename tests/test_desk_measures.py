@@ -120,6 +120,19 @@ def test_nothing_tried_is_nothing_learnt(starter: Path):
     assert answer.worlds[0].granted == 0.0
 
 
+@pytest.mark.parametrize("plan", sorted(one.name for one in (EXAMPLES / "measures").iterdir() if one.is_dir()))
+def test_business_of_nought_is_no_business(plan: str):
+    """Whatever else stands in its rows: shares, names, numbers of policies."""
+    from dataclasses import replace
+
+    (deals,) = check(EXAMPLES / "measures" / plan / "plan.yaml").deals.values()
+    money = ("subsidiary_amount", "daily_flow", "daily_margin", "flow")
+    nothing = {name: 0.0 * of if name in money else of for name, of in deals.more.items()}
+    assert not deals.idle
+    assert replace(deals, wished=0.0 * deals.wished, more=nothing).idle
+    assert deals.scaled(0.0).idle
+
+
 def test_a_control_that_is_not_turned_on_stands_at_all_of_it(starter: Path, problems):
     more = """  - kind: suspension
     id: half

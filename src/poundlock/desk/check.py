@@ -58,7 +58,7 @@ def check(path: str | Path, *, on: dt.date | None = None) -> CheckedPlan:
         raise ProblemsFound(problems)
     folder, sections = path.parent, document.sections
     problems.extend(plan_against_itself(document))
-    read, deals, named, panel = None, dict[str, Deals](), None, None
+    read, deals, system, named, panel = None, dict[str, Deals](), None, None, None
     own_rules = _rules(folder, document, problems)
     problems.extend(rules_in_force(document, own_rules))
     if sections.get("system") is not None:
@@ -68,13 +68,13 @@ def check(path: str | Path, *, on: dt.date | None = None) -> CheckedPlan:
         problems.extend(networks_against_system(document, read))
         problems.extend(behaviour_against_system(document, read.system) if read.sound else ())
     if read is not None and read.whole:
-        deals = _deals(folder, document, read, on, problems)
+        deals, system = _deals(folder, document, read, on, problems)
         named = _named(folder, document, read, problems)
     if (pilot := sections.get("pilot")) is not None:
         panel = read_pilot(folder, pilot, problems, where=_where(document, "pilot"))
         if panel is not None:
             problems.extend(plan_against_panel(document, pilot, panel))
-    if problems or document.value is None or read is None or not read.sound:
+    if problems or document.value is None or read is None or system is None or not read.sound:
         raise ProblemsFound(problems)
     stated = (named.file,) if named and named.file else ()
     files = (
@@ -89,7 +89,7 @@ def check(path: str | Path, *, on: dt.date | None = None) -> CheckedPlan:
     return CheckedPlan(
         document.value,
         read,
-        _opened(document.value, read.system, deals),
+        system,
         deals,
         _moment(document, on),
         own_rules.rules,
@@ -98,12 +98,6 @@ def check(path: str | Path, *, on: dt.date | None = None) -> CheckedPlan:
         tuple(InputFile(name, digest) for name, digest in inputs.items()),
         _where(document, "networks")("method"),
     )
-
-
-def _opened(plan: PlanFile, system: System, deals: dict[str, Deals]) -> System:
-    for measure in plan.measures:
-        system = opened(measure, deals[measure.id], system)
-    return system
 
 
 def _moment(document: Document[PlanFile], on: dt.date | None = None) -> Moment:
@@ -154,8 +148,8 @@ def _rules(folder: Path, document: Document[PlanFile], problems: list[Problem]) 
 
 def _deals(
     folder: Path, document: Document[PlanFile], read: ReadSystem, on: dt.date | None, problems: list[Problem]
-) -> dict[str, Deals]:
-    """The business of each measure that can be read, by its id."""
+) -> tuple[dict[str, Deals], System]:
+    """The business of each measure that can be read, by its id; and the system with all of their asset classes."""
     deals, at, system, own = {}, _moment(document, on), read.system, dict[str, str]()
     for number, measure in document.entries("measures"):
         searched = {
@@ -171,7 +165,7 @@ def _deals(
             grown = opened(measure, found, system)
             problems.extend(_classes_twice(measure, found, system, grown, own, where))
             system = grown
-    return deals
+    return deals, system
 
 
 def _named(folder: Path, document: Document[PlanFile], read: ReadSystem, problems: list[Problem]) -> Scenarios | None:

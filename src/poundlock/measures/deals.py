@@ -18,6 +18,8 @@ from poundlock.reading import Column, InputFile, Table, read_table
 from poundlock.system.balance import Floats, System
 
 Whole = NDArray[np.int64]
+SIZES = ("subsidiary_amount", "daily_flow", "daily_margin", "flow")
+"""Further columns that are money: an entry with any of them above nought is business."""
 LIFE = Column("average_life_days", "number", optional=True, blank=True, minimum=1)
 
 
@@ -52,8 +54,8 @@ class Deals:
     def idle(self) -> bool:
         """Whether there is nothing of it: nobody who is in it has joined, no stage has begun there, or nothing is wished for."""
         there = self.left > 0.0
-        figures = [self.wished, *(x for x in self.more.values() if x.dtype.kind == "f")]
-        return not any(bool(np.any(x[there] > 0.0)) for x in figures)
+        sizes = [self.wished, *(self.more[name] for name in SIZES if name in self.more)]
+        return not any(bool(np.any(x[there] > 0.0)) for x in sizes)
 
     def scaled(self, by: Floats | float) -> Deals:
         """So much of every entry."""

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from poundlock.measures.books import Books, class_numbers, opened_with
 from poundlock.measures.deals import Deals, Reading, Whole, by_institution, read_deals
-from poundlock.measures.insurance import InsuranceTerms, missing_reinsurer, within_cap
+from poundlock.measures.insurance import InsuranceTerms, insurance_lines, missing_reinsurer, within_cap
 from poundlock.measures.measure import Line, Measure
 from poundlock.measures.premium import lognormal_layer
 from poundlock.problems import Problem
@@ -159,18 +159,10 @@ def insured(
 
 def value(declared: EquipmentInsurance, terms: PolicyTerms, deals: Deals, system: System) -> tuple[Line, ...]:
     """The year that is expected, before any failure."""
-    total = float(granted(declared, terms, deals, system).sum())
-    premium, paid = terms.premium_rate * total, fair_rate(declared, terms) * total
-    claims, state, on = declared.claims, terms.premium_subsidy, terms.reinsured
+    total, claims = float(granted(declared, terms, deals, system).sum()), declared.claims
     return (
         Line("firms", "loss of equipment", -claims.frequency * claims.severity * total, loss=True),
-        Line("firms", "claims on insurers", paid),
-        Line("firms", "premiums", -(1.0 - state) * premium),
-        Line("state", "premiums", -state * premium),
-        Line("insurers", "premiums", (1.0 - on) * premium),
-        Line("insurers", "claims", -(1.0 - on) * paid),
-        Line("reinsurers", "premiums", on * premium),
-        Line("reinsurers", "claims", -on * paid),
+        *insurance_lines(terms, "firms", terms.premium_rate * total, fair_rate(declared, terms) * total),
     )
 
 

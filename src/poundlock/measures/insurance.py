@@ -12,7 +12,7 @@ from pydantic import Field
 
 from poundlock.measures.books import Books
 from poundlock.measures.deals import Deals, cut
-from poundlock.measures.measure import Share, Terms
+from poundlock.measures.measure import Line, Share, Terms
 from poundlock.problems import Problem
 from poundlock.reading import Table
 from poundlock.system.balance import Floats, System, equity
@@ -63,6 +63,20 @@ def missing_reinsurer(
     for row in np.flatnonzero(there < 0)[:1]:
         cure = "name one in the column reinsurer, or set reinsured to 0"
         yield table.problem(int(row), f"{found}, but no reinsurer", "an institution that reinsures", cure)
+
+
+def insurance_lines(terms: InsuranceTerms, payer: str, premium: float, paid: float) -> tuple[Line, ...]:
+    """The year of premiums and claims by party, before any failure. payer: whom the insurer covers, in words. premium, paid: in all, money."""
+    state, on = terms.premium_subsidy, terms.reinsured
+    return (
+        Line(payer, "premiums", -(1.0 - state) * premium),
+        Line(payer, "claims on insurers", paid),
+        Line("state", "premiums", -state * premium),
+        Line("insurers", "premiums", (1.0 - on) * premium),
+        Line("insurers", "claims", -(1.0 - on) * paid),
+        Line("reinsurers", "premiums", on * premium),
+        Line("reinsurers", "claims", -on * paid),
+    )
 
 
 def passed_on(books: Books, terms: InsuranceTerms, deals: Deals, written: NDArray[np.bool_], premium: Floats) -> None:

@@ -15,12 +15,12 @@ import numpy as np
 
 from poundlock.measures.books import Books
 from poundlock.measures.deals import Deals, Reading, by_institution, read_deals
-from poundlock.measures.insurance import InsuranceTerms, missing_reinsurer, passed_on, within_cap
+from poundlock.measures.insurance import InsuranceTerms, insurance_lines, missing_reinsurer, passed_on, within_cap
 from poundlock.measures.measure import Line, Measure
 from poundlock.measures.premium import pool_layer, pool_loss
 from poundlock.problems import Problem
 from poundlock.rules import Fact
-from poundlock.system.balance import Floats, System
+from poundlock.system.balance import AssetClass, Floats, System
 from poundlock.system.covers import Cover
 
 
@@ -87,9 +87,9 @@ def apply(declared: PledgedLoans, terms: CoverTerms, loans: Deals, system: Syste
     return books.written()
 
 
-def fair_rate(terms: CoverTerms, pool: object) -> float:
+def fair_rate(terms: CoverTerms, pool: AssetClass) -> float:
     """Mean yearly payment of the insurer, a unit of loan: premium at which it neither gains nor loses."""
-    return pool_layer(pool, share=terms.cover_share, deductible=terms.deductible, limit=terms.most)  # type: ignore[arg-type]
+    return pool_layer(pool, share=terms.cover_share, deductible=terms.deductible, limit=terms.most)
 
 
 def insured(
@@ -110,17 +110,10 @@ def value(declared: PledgedLoans, terms: CoverTerms, loans: Deals, system: Syste
     pools = [system.asset_classes[k] for k in loans.pool]
     margin, loss = np.array([p.net_margin for p in pools]), np.array([pool_loss(p) for p in pools])
     paid = float(np.array([fair_rate(terms, p) for p in pools]) @ size)
-    premium, state, on = terms.premium_rate * float(size.sum()), terms.premium_subsidy, terms.reinsured
     return (
         Line("banks", "margin on loans", float(margin @ size)),
         Line("banks", "expected loss on loans", -float(loss @ size), loss=True),
-        Line("banks", "premiums", -(1.0 - state) * premium),
-        Line("banks", "claims on insurers", paid),
-        Line("state", "premiums", -state * premium),
-        Line("insurers", "premiums", (1.0 - on) * premium),
-        Line("insurers", "claims", -(1.0 - on) * paid),
-        Line("reinsurers", "premiums", on * premium),
-        Line("reinsurers", "claims", -on * paid),
+        *insurance_lines(terms, "banks", terms.premium_rate * float(size.sum()), paid),
     )
 
 
