@@ -94,3 +94,16 @@ def test_entries_without_a_pool_are_where_they_say_or_where_the_first_institutio
     # claims of bank-a and bank-b, holdings in firms-a and the measure's own firms-c, a dependence of bank-b
     assert stages("custom", "A") == [1.0, 0.0, 1.0, 1.0, 0.0]
     assert stages("custom", "B") == [0.0, 1.0, 0.0, 0.0, 1.0]
+
+
+def test_all_that_is_wrong_in_a_row_is_told(tmp_path):
+    """An unknown institution does not hide a bad date."""
+    (tmp_path / "c.csv").write_text("institution,joined,withdrawn\nnobody,2020-13-01,yesterday\n", encoding="utf-8")
+    problems = []
+    assert read_consents(tmp_path / "c.csv", world(), problems) is None
+    assert [p.line for p in problems] == [2, 2, 2]
+    assert {p.found for p in problems} == {
+        "consent of unknown institution 'nobody'",
+        "joined = '2020-13-01'",
+        "withdrawn = 'yesterday'",
+    }

@@ -151,8 +151,9 @@ def rules_in_force(document: Document[PlanFile], own: Any) -> Problems:
     for number, name in enumerate(section.jurisdictions if section is not None else ()):
         if name not in jurisdictions():
             at = at_place(document, "rules", "jurisdictions", number)
+            shipped = f"one of {', '.join(jurisdictions())}"
             yield at(
-                f"unknown jurisdiction '{name}'", ", ".join(jurisdictions()), "name a shipped one, or your own file"
+                f"unknown jurisdiction '{name}'", shipped, "name a shipped one, or your own file under rules.files"
             )
     for location, name in _cited(document):
         rule, at = known.get(name), at_place(document, *location)
@@ -160,7 +161,9 @@ def rules_in_force(document: Document[PlanFile], own: Any) -> Problems:
             some = f"one of {', '.join(sorted(known)[:6])}, ..."
             yield at(f"unknown rule '{name}'", some, "cite a rule of the package's rules, or of rules.files")
         elif on is not None and location[2] != "before" and not rule.in_force(on):
-            yield at(f"rule '{name}', {_standing(rule)}", f"a rule in force on {on}", "cite another, or move the stage")
+            never = rule.status in ("draft", "superseded")
+            cure = "cite another" if never else "cite another, or move the stage"
+            yield at(f"rule '{name}', {_standing(rule)}", f"a rule in force on {on}", cure)
 
 
 def _standing(rule: Rule) -> str:

@@ -58,11 +58,9 @@ def _entered(
     seen: set[str] = set()
     for row, name in enumerate(table["institution"]):
         if name not in known:
-            yield table.problem(
-                row, f"consent of unknown institution '{name}'", "an id of the institutions", "correct it"
-            )
-            continue
-        if name in seen:
+            cure = "correct the id, or add the institution"
+            yield table.problem(row, f"consent of unknown institution '{name}'", "an id of the institutions", cure)
+        elif name in seen:
             yield table.problem(row, f"a second consent of '{name}'", "one row each", "put both dates into one row")
         seen.add(name)
         days = {}
@@ -72,7 +70,10 @@ def _entered(
                 days[column] = dt.date.fromisoformat(said).toordinal() if said else NEVER
             except ValueError:
                 yield table.problem(row, f"{column} = '{said}'", "a date such as 2022-03-18", "correct the date")
-        if len(days) == 2:
-            if days["withdrawn"] < days["joined"]:
-                yield table.problem(row, f"'{name}' withdrew before it joined", "joined <= withdrawn", "correct a date")
+        if len(days) < 2:
+            continue
+        if days["withdrawn"] < days["joined"]:
+            found = f"'{name}' withdrew on {table['withdrawn'][row]}, before it joined on {table['joined'][row]}"
+            yield table.problem(row, found, "a withdrawal after joining", "correct one of the dates")
+        if name in known:
             joined[known[name]], withdrawn[known[name]] = days["joined"], days["withdrawn"]
