@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import altair as alt
+import numpy as np
 
 from poundlock.desk.assessment import Assessment, BrakeStudy, Search
 from poundlock.desk.worlds import term_words
 from poundlock.figure import INK, LIMIT, QUIET, SERIES, WIDTH, Figure, lines
 from poundlock.risk.controllability import Point
+from poundlock.risk.controls import NO_CAP
 from poundlock.rollout.wording import shown
 
+Axis = Literal["credit", "cost", "setting"]
 WORDS = {
     "controlled": "Controlled",
     "controllable": "Controllable, not controlled",
@@ -42,11 +45,16 @@ def control_name(control: Any) -> str:
 def frontier_figure(a: Assessment, search: Search) -> Figure:
     """What each setting leaves of the credit (or, where it takes none, costs), and how near every tolerance comes to its limit."""
     order, points = [t.label for t in a.plan.tolerances], search.curve or search.result.points
-    credit = max(p.granted for p in points) - min(p.granted for p in points) > 0.0
-    what = f"credit granted, {a.plan.system.unit}" if credit else f"cost of controls, {a.plan.system.unit} a year"
+    axis = _axis(search, points)
+    what = {
+        "credit": f"credit granted, {a.plan.system.unit}",
+        "cost": f"cost of controls, {a.plan.system.unit} a year",
+        "setting": _heads(search)[-1],
+    }[axis]
     data = [
-        {"x": _across(p, credit), "used": min(e.high / max(t.at_most, 1e-12), 5.0), "tolerance": t.label}
+        {"x": _across(p, axis), "used": min(e.high / max(t.at_most, 1e-12), 5.0), "tolerance": t.label}
         for p in points
+        if np.isfinite(_across(p, axis))
         for t, e in zip(a.plan.tolerances, p.estimates, strict=True)
     ]
     chart = alt.Chart(lines(data)).encode(
@@ -58,16 +66,23 @@ def frontier_figure(a: Assessment, search: Search) -> Figure:
     drawn = chart.mark_line(point=True, strokeWidth=2) if len(search.controls) == 1 else chart.mark_point(size=24)
     return Figure(
         f"frontier-{'-'.join(search.ids)}",
-        f"{'Credit' if credit else 'Cost'} against risk as {_names(search)} {'is' if len(search.controls) == 1 else 'are'} turned; {_around(search.controls)}",
+        f"{axis.capitalize()} against risk as {_names(search)} {'is' if len(search.controls) == 1 else 'are'} turned; {_around(search.controls)}",
         control_sentence(a, search),
         (*_heads(search), f"granted, {a.plan.system.unit}", f"cost, {a.plan.system.unit} a year", *order),
         tuple(_row(a, search, p) for p in points),
-        alt.layer(drawn, rule, *_flags(a, search, credit)).properties(width=WIDTH, height=260),
+        alt.layer(drawn, rule, *_flags(a, search, axis)).properties(width=WIDTH, height=260),
     )
 
 
-def _across(point: Point, credit: bool) -> float:
-    return point.granted if credit else point.cost
+def _axis(search: Search, points: Sequence[Point]) -> Axis:
+    """What the settings differ in: the credit that they leave, else their cost, else the setting of the only control itself."""
+    if len({p.granted for p in points}) > 1:
+        return "credit"
+    return "cost" if len({p.cost for p in points}) > 1 or len(search.controls) > 1 else "setting"
+
+
+def _across(point: Point, axis: Axis) -> float:
+    return {"credit": point.granted, "cost": point.cost, "setting": point.setting[-1]}[axis]
 
 
 def _names(search: Search) -> str:
@@ -118,17 +133,17 @@ def _row(a: Assessment, search: Search, point: Point) -> tuple[str, ...]:
     return (*values, f"{point.granted:,.0f}", f"{point.cost:,.0f}", *standings)
 
 
-def _flags(a: Assessment, search: Search, credit: bool) -> list[Any]:
+def _flags(a: Assessment, search: Search, axis: Axis) -> list[Any]:
     """Upright lines at today's setting and at the one found, with words beside them."""
     result, held = search.result, search.result.held
     start = "no cap, as before" if _alone(search.controls) else "today"
-    marked: list[dict[str, Any]] = [{"x": _across(result.today, credit), "says": start}]
+    marked: list[dict[str, Any]] = [{"x": _across(result.today, axis), "says": start}]
     if held is not None and held.setting != result.today.setting:
         found = "loosest that holds" if len(search.controls) == 1 else "cheapest that holds"
-        marked.append({"x": _across(held, credit), "says": f"{setting_words(a, search, held.setting)}, {found}"})
-    across = [_across(p, credit) for p in search.curve or result.points]
+        marked.append({"x": _across(held, axis), "says": f"{setting_words(a, search, held.setting)}, {found}"})
+    across = [x for p in search.curve or result.points if np.isfinite(x := _across(p, axis))]
     middle, flags = 0.5 * (min(across) + max(across)), list[Any]()
-    for k, mark in enumerate(marked):
+    for k, mark in enumerate(mark for mark in marked if np.isfinite(mark["x"])):
         base = alt.Chart(lines([mark])).encode(x="x:Q")
         side: Literal["left", "right"] = "right" if mark["x"] > middle else "left"
         away = 5 if side == "left" else -5
@@ -141,7 +156,17 @@ def _flags(a: Assessment, search: Search, credit: bool) -> list[Any]:
 
 def stands(a: Assessment, search: Search) -> str:
     """Where the controls stand now, in words."""
-    return "without a cap" if _alone(search.controls) else f"at {setting_words(a, search, search.today)}"
+    uncapped = search.today == (NO_CAP,)
+    return "without a cap" if uncapped or _alone(search.controls) else f"at {setting_words(a, search, search.today)}"
+
+
+def _price(held: Point, unit: str) -> str:
+    """What a setting costs; what a term of a measure costs beside the credit that it takes, such as premiums, is not known here."""
+    return (
+        f"costs {held.cost:,.0f} {unit} a year"
+        if held.cost > 0.0
+        else "takes no credit, and what else it costs is not counted"
+    )
 
 
 def control_sentence(a: Assessment, search: Search) -> str:
@@ -161,7 +186,7 @@ def control_sentence(a: Assessment, search: Search) -> str:
         edge = f"even {found}, the loosest that may be set, holds every tolerance, so this control is not what keeps the risk in bounds"
     else:
         edge = (
-            f"the loosest setting that surely holds every tolerance is {found}, which costs {held.cost:,.0f} {unit} a year; "
+            f"the loosest setting that surely holds every tolerance is {found}, which {_price(held, unit)}; "
             f"at {value_words(a, search, 0, result.next_looser[0])} one of them is broken or undecided"
         )
     if search.wished > 0.0:

@@ -121,11 +121,12 @@ def programme_table(a: Assessment) -> dict[str, Any] | None:
         )
         for study in p.studies
     ]
-    credit = a.worlds[0].granted  # where measures share somebody's cash, less than the sum of each alone
-    loss = sum(study.expected_loss for study in p.studies)
-    gain = -sum(float(study.expected.sum()) for study in p.studies)
-    together = (_cell(_money(x)) for x in (credit, loss, gain))
-    rows.append((_cell("all together", "credit"), *together, EMPTY, _added(p.together), EMPTY, EMPTY))
+    if len(p.studies) > 1:
+        credit = a.worlds[0].granted  # where measures share somebody's cash, less than the sum of each alone
+        loss = sum(study.expected_loss for study in p.studies)
+        gain = -sum(float(study.expected.sum()) for study in p.studies)
+        together = (_cell(_money(x)) for x in (credit, loss, gain))
+        rows.append((_cell("all together", "credit"), *together, EMPTY, _added(p.together), EMPTY, EMPTY))
     return {"heads": heads, "rows": rows, "sentence": interaction_sentence(a)}
 
 

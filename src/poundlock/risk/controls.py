@@ -94,7 +94,8 @@ class Suspension(_MeasureControl):
 
 
 class TermControl(_MeasureControl):
-    """Any term of a measure that is a number, such as cover_share, insurer_cap, reserve_cover, warrant_share or support."""
+    """Any term of a measure that is a number, such as cover_share, insurer_cap, reserve_cover, warrant_share or support. Its cost
+    counts the credit that it takes, not what else it changes, such as premiums."""
 
     kind: Literal["term"]
     term: Annotated[str, Field(pattern=r"^[a-z_]+$")]
