@@ -2,11 +2,12 @@
 # make test   every test
 # make check  lint, types, floors, schema
 # make bench  benchmarks (HUGE=1: the largest too)          make docs   the documentation
+# make parity our estimates beside other packages', in an environment of its own
 SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench docs schema lock clean
+.PHONY: help demo test check bench docs parity schema lock clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -35,6 +36,15 @@ check: .venv/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+.venv-parity/.installed: requirements-parity.lock pyproject.toml
+	@test -x .venv-parity/bin/python || $(PYTHON) -m venv .venv-parity
+	@.venv-parity/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-parity.lock
+	@.venv-parity/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+parity: .venv-parity/.installed
+	.venv-parity/bin/python -m pytest -q -W ignore -p no:cacheprovider parity
+
 bench: .venv/.installed-dev
 	$(BIN)/python benchmarks/contagion.py $(if $(HUGE),--huge)
 
@@ -49,6 +59,7 @@ schema: .venv/.installed
 lock:
 	uv pip compile --no-emit-index-url --no-annotate --quiet -o requirements.lock pyproject.toml
 	uv pip compile --no-emit-index-url --no-annotate --quiet --group dev --group docs -c requirements.lock -o requirements-dev.lock pyproject.toml
+	uv pip compile --no-emit-index-url --no-annotate --quiet --group parity -c requirements.lock -o requirements-parity.lock pyproject.toml
 
 clean:
-	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-parity build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

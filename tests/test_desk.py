@@ -76,10 +76,21 @@ def test_zhejiang_says_what_its_data_can_and_cannot_show(zhejiang):
     assert by_gate["income"].kind == "inconclusive"
     assert "short window: 2 periods" in by_gate["income"].why
     assert by_gate["technology"].kind == "inconclusive"
-    assert "pretended start in 2018" in by_gate["technology"].why
+    assert "the interval holds 0" in by_gate["technology"].why
     turnover = next(s for s in zhejiang.studies if s.id == "technology-turnover")
     assert turnover.dropped == ("Tibet",)
     assert "zone as a whole" in zhejiang.plan.pilot.caveat
+
+
+def test_the_next_stage_uses_the_room_for_risk_that_was_measured(zhejiang):
+    added, limit = zhejiang.worlds[0].estimates["added-tail"], 0.025
+    p = zhejiang.pilot.places.proposal
+    assert p.room == pytest.approx(
+        next(t.at_most for t in zhejiang.plan.tolerances if t.id == "added-tail") - added.high
+    )
+    assert p.exceeds is not None
+    assert p.exceeds <= zhejiang.plan.pilot.next.exceed
+    assert limit > 0
 
 
 def test_the_limits_of_2021_lower_the_tail(zhejiang):
@@ -187,7 +198,7 @@ def test_result_json_is_complete_and_plain(starter_run):
     assert [g["finding"] for g in said["gates"]] == [f.kind for f in starter_run.verdict.findings]
     assert said["provenance"]["digest"] == starter_run.provenance.digest
     assert {w["id"] for w in said["worlds"]} >= {"today", "before", "without"}
-    assert sum(e["weights"] != {} for e in said["effects"]) == 1
+    assert sum(e["synthetic_control"]["weights"] != {} for e in said["pilot"]["outcomes"]) == 1
 
 
 def test_a_figure_held_against_an_unconverged_world_never_passes(starter: Path):

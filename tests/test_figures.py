@@ -14,8 +14,9 @@ from poundlock.desk.system_file import Behaviour, Sales, Withdrawals
 from poundlock.figure import VARIABLES, styled, svg
 from poundlock.figures import report_html, write_report
 from poundlock.figures.control_charts import frontier_figure
-from poundlock.figures.pilot_charts import effect_figure, inequality_figure
+from poundlock.figures.pilot_charts import effect_figure, forest_figure, period_figure
 from poundlock.figures.risk_charts import importance_figure, loss_figures
+from poundlock.figures.whom_charts import inequality_figure
 
 
 @pytest.fixture(scope="module")
@@ -78,11 +79,13 @@ def test_every_figure_has_words_and_data(starter_run):
     figures = [
         *loss_figures(a),
         importance_figure(a),
-        inequality_figure(a),
+        inequality_figure(a.plan.pilot, a.pilot.whom),
         *(frontier_figure(a, s) for s in a.searches),
-        *(effect_figure(a, s) for s in a.studies),
+        *(effect_figure(a.plan.pilot, s) for s in a.studies),
+        *(period_figure(s) for s in a.studies),
+        *(forest_figure(a.plan.pilot, s) for s in a.studies),
     ]
-    assert len(figures) == 5
+    assert len(figures) == 7
     for figure in figures:
         assert figure.title
         assert len(figure.summary) > 40

@@ -1,4 +1,4 @@
-"""Synthetic control and inequality: by hand, against other solvers, and by what they promise on simulated panels."""
+"""Synthetic control: by hand, against other solvers, and by what it promises on simulated panels; treatments as flags."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from poundlock.pilots import fit_weights, gini, synthetic_control, theil
+from poundlock.pilots import first_of_flags, fit_weights, synthetic_control
 
 
 def test_weights_find_an_exact_mixture():
@@ -139,35 +139,17 @@ def test_refusals_say_why(change: dict, words: str):
         synthetic_control(call.pop("outcomes"), call.pop("treated"), call.pop("start"), **call)
 
 
-def test_constant_outcomes_give_no_effect_and_no_crash():
-    e = synthetic_control(np.ones((6, 8)), 0, 5)
-    assert e.effect == pytest.approx(0.0)
-    assert e.low <= 0.0 <= e.high
+def test_a_constant_outcome_is_refused():
+    with pytest.raises(ValueError, match="the outcome is 1 everywhere and always; expected one that differs"):
+        synthetic_control(np.ones((6, 8)), 0, 5)
 
 
-def test_gini_by_hand():
-    """Two equal groups with 1 and 3: mean 2, half the mean difference over pairs (0, 2, 2, 0) is 1/2 of 1; 0.5/2."""
-    assert gini([1.0, 3.0], [1.0, 1.0]) == pytest.approx(0.25)
-    assert gini([2.0, 2.0, 2.0], [1.0, 5.0, 9.0]) == pytest.approx(0.0)
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.lists(st.tuples(st.floats(0.1, 1e5), st.floats(0.1, 1e4)), min_size=2, max_size=30))
-def test_gini_and_theil_against_their_definitions(rows):
-    x, w = (np.array(column) for column in zip(*rows, strict=True))
-    share = w / w.sum()
-    mean = share @ x
-    pairs = np.abs(x[:, None] - x[None, :])
-    assert gini(x, w) == pytest.approx(share @ pairs @ share / (2 * mean), abs=1e-10)
-    assert theil(x, w) == pytest.approx(float(np.sum(share * x / mean * np.log(x / mean))), abs=1e-10)
-    assert gini(1000 * x, 7 * w) == pytest.approx(gini(x, w), abs=1e-10)
-    assert -1e-12 <= gini(x, w) < 1
-
-
-@pytest.mark.parametrize(
-    ("income", "people"),
-    [([1.0, -1.0], [1.0, 1.0]), ([1.0, np.nan], [1.0, 1.0]), ([1.0, 2.0], [1.0, 0.0]), ([1.0], [1.0, 2.0])],
-)
-def test_inequality_refuses_what_has_no_index(income, people):
-    with pytest.raises(ValueError, match=r"positive|length"):
-        gini(income, people)
+def test_flags_become_first_periods_and_only_those_that_stay():
+    flags = np.array([[0, 0, 1, 1], [0, 0, 0, 0], [1, 1, 1, 1]])
+    assert first_of_flags(flags, [2001, 2002, 2003, 2004]).tolist() == [2003, np.inf, 2001]
+    with pytest.raises(
+        ValueError, match="unit 0 is under treatment in period 2003 and not in 2004; expected a treatment that stays"
+    ):
+        first_of_flags([[0, 0, 1, 0], [0, 0, 0, 0]], [2001, 2002, 2003, 2004])
+    with pytest.raises(ValueError, match="treated of unit 1 in period 2002 is 2001; expected 0 or 1, not a date"):
+        first_of_flags([[0, 1], [0, 2001]], [2001, 2002])

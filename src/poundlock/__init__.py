@@ -1,6 +1,6 @@
 """Poundlock: progressive delivery for financial measures.
 
-`run(plan)` answers a plan's question; `check(plan)` finds everything that is wrong with it; `spread(system)` says how far a
+`run(plan)` answers a plan's question; `evaluate(plan)` what it asks of its pilot alone; `check(plan)` finds everything that is wrong with it; `spread(system)` says how far a
 shock goes. The rooms below are plain
 functions on plain arrays: `poundlock.contagion`, `poundlock.risk`, `poundlock.pilots`, `poundlock.system`.
 """
@@ -13,16 +13,27 @@ from poundlock.problems import Problem, ProblemsFound
 from poundlock.version import VERSION
 
 if TYPE_CHECKING:
-    from poundlock.desk import Assessment, SpreadAnswer, check, run, spread
+    from poundlock.desk import Assessment, Evaluation, SpreadAnswer, check, evaluate, run, spread
 
 __version__ = VERSION
 
-__all__ = ["Assessment", "Problem", "ProblemsFound", "SpreadAnswer", "__version__", "check", "run", "spread"]
+__all__ = [
+    "Assessment",
+    "Evaluation",
+    "Problem",
+    "ProblemsFound",
+    "SpreadAnswer",
+    "__version__",
+    "check",
+    "evaluate",
+    "run",
+    "spread",
+]
 
 
 def __getattr__(name: str) -> Any:
     """The desk is opened when it is first asked for: `import poundlock` alone stays quick."""
-    if name in ("Assessment", "SpreadAnswer", "check", "run", "spread"):
+    if name in ("Assessment", "Evaluation", "SpreadAnswer", "check", "evaluate", "run", "spread"):
         from poundlock import desk
 
         return getattr(desk, name)

@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from poundlock.cli.contagion import contagion_command
-from poundlock.cli.plans import check_command, init_command, run_command, schema_command
+from poundlock.cli.plans import check_command, evaluate_command, init_command, run_command, schema_command
 from poundlock.cli.rules import rules_command
 from poundlock.cli.screen import interrupt, quiet
 from poundlock.version import VERSION
@@ -39,6 +39,7 @@ was written; 130 interrupted, and nothing was written.
 )
 for name, command in (
     ("run", run_command),
+    ("evaluate", evaluate_command),
     ("check", check_command),
     ("contagion", contagion_command),
     ("rules", rules_command),

@@ -1,4 +1,4 @@
-"""The commands about plans: run, check, init, schema."""
+"""The commands about plans: run, evaluate, check, init, schema."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from poundlock.cli.screen import (
 from poundlock.problems import ProblemsFound
 
 if TYPE_CHECKING:
-    from poundlock.desk import Assessment, CheckedPlan
+    from poundlock.desk import Assessment, CheckedPlan, Evaluation
+    from poundlock.rollout.gate import Verdict
 
 COLOURS = {
     "pass": "green",
@@ -109,6 +110,51 @@ def _answered(
                 raise
             refuse(f"{mistake}.")  # of the files under --keep
         return assessment, write_report(assessment, out) if out is not None else None
+
+
+def evaluate_command(
+    plan: PlanPath,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="Folder for report.html and result.json; made if needed. Without it nothing is written.",
+            show_default=False,
+        ),
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Evaluate a plan's pilot alone: did it work, for whom, will it elsewhere, where next.
+
+    Nothing is simulated, so that it takes seconds. Every effect is estimated by two engines; where they part, the finding is an
+    error. With --out, writes report.html and result.json as `run` does, on the pilot alone.
+
+    Example: poundlock evaluate examples/zhejiang/plan.yaml --out build/pilot
+    """
+    from poundlock.desk import evaluate
+    from poundlock.figures import result_json, write_report
+
+    checked = _checked(plan, json)
+    if out is not None and out.exists() and not out.is_dir():
+        refuse(f"{out} is a file; --out needs a folder. Cure: name another place.")
+    try:
+        found = evaluate(checked)
+        written = write_report(found, out) if out is not None else None
+    except ProblemsFound as none:
+        refuse_problems(none, plan, json)
+    except KeyboardInterrupt:
+        interrupted()
+    except OSError as error:
+        refuse(f"{error.filename or out}: {error.strerror}; the report could not be written. Cure: name another --out.")
+    if json:
+        sys.stdout.write(result_json(found))
+    else:
+        _print_evaluation(found)
+    if written:
+        console = Console(stderr=json)
+        for label, path in zip(("Report", "Figures as JSON"), written, strict=True):
+            console.print(Text(f"{label}: {path}"), soft_wrap=True)
 
 
 def check_command(plan: PlanPath, json: AsJson = False) -> None:
@@ -201,14 +247,44 @@ def _print_programme(console: Console, a: Assessment) -> None:
     console.print(table)
 
 
+def _print_evaluation(a: Evaluation) -> None:
+    from poundlock.figures.pilot_report import asked
+    from poundlock.figures.pilot_words import answer_sentence, engines_sentence
+    from poundlock.figures.proposal_words import audit_sentence
+
+    console = console_of_results()
+    console.print(Text.assemble("\n", (a.plan.title, "bold"), "\n", a.plan.question))
+    if a.plan.pilot is not None and a.plan.pilot.caveat:
+        console.print(Text(a.plan.pilot.caveat, style="dim"))
+    if said := audit_sentence(a.pilot.places):
+        console.print(Text(said, style="dim"))
+    for study in a.pilot.outcomes:
+        console.print(Text.assemble("\n", (study.id, "bold"), f": {answer_sentence(study, *asked(a.plan, study.id))}"))
+        console.print(Text(engines_sentence(study), style="dim"))
+    console.print("")
+    console.print(_gates(a.verdict))
+    _print_sentence(console, a.verdict)
+
+
 def _print_verdict(a: Assessment) -> None:
-    from poundlock.figures.report import MARKS, cautions, number
-    from poundlock.rollout.wording import interval
+    from poundlock.figures.report import cautions
 
     console = console_of_results()
     system = a.plan.system
     console.print(Text.assemble("\n", (a.plan.title, "bold"), "\n", a.plan.question))
     console.print(Text(f"{system.origin.capitalize()} system: {system.note}", style="dim"))
+    console.print(_gates(a.verdict))
+    _print_programme(console, a)
+    _print_sentence(console, a.verdict)
+    for caution in cautions(a):
+        console.print(Text(f"Note: {caution}", style="dim"))
+
+
+def _gates(verdict: Verdict) -> Table:
+    """A line for each finding, and for each question that was not asked."""
+    from poundlock.figures.report import MARKS, number
+    from poundlock.rollout.wording import interval
+
     table = Table(show_header=True, header_style="dim", box=None, padding=(0, 1, 0, 0), expand=True)
     table.add_column("Asked", ratio=5)
     table.add_column("Number", justify="right", no_wrap=True)
@@ -216,22 +292,16 @@ def _print_verdict(a: Assessment) -> None:
     table.add_column("Limit", ratio=3)
     table.add_column("Finding", no_wrap=True)
     table.add_column("What would change it", ratio=6)
-    for f in a.verdict.findings:
+    for f in verdict.findings:
         finding = Text(f"{MARKS[f.kind]} {f.kind}", style=COLOURS[f.kind])
         change = f.would_change if f.kind == "pass" else f"{f.why}; changed by: {f.would_change}"
-        table.add_row(
-            f.asks,
-            number(f.evidence),
-            interval(f.evidence),
-            f.limit,
-            finding,
-            Text(change, style="dim"),
-        )
-    for question, reason in a.verdict.absent:
+        cells = (f.asks, number(f.evidence), interval(f.evidence), f.limit, finding, Text(change, style="dim"))
+        table.add_row(*cells)
+    for question, reason in verdict.absent:
         table.add_row(question, "–", "–", "–", Text("not asked", style="dim"), Text(reason, style="dim"))
-    console.print(table)
-    _print_programme(console, a)
-    colour = COLOURS[a.verdict.worst]
-    console.print(Text.assemble(("\nVerdict: ", "bold"), (a.verdict.worst, colour), f". {a.verdict.sentence}"))
-    for caution in cautions(a):
-        console.print(Text(f"Note: {caution}", style="dim"))
+    return table
+
+
+def _print_sentence(console: Console, verdict: Verdict) -> None:
+    colour = COLOURS[verdict.worst]
+    console.print(Text.assemble(("\nVerdict: ", "bold"), (verdict.worst, colour), f". {verdict.sentence}"))

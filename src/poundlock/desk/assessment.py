@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from poundlock.contagion import Importance
 from poundlock.desk.bearing import Programme
+from poundlock.desk.evaluation import OutcomeStudy, PilotStudy
 from poundlock.desk.plan_file import PlanFile
 from poundlock.desk.rules_kept import RulesCheck
-from poundlock.evidence import Evidence
-from poundlock.pilots import Effect
 from poundlock.reading import InputFile
 from poundlock.risk import ControlSearch, Estimate, Outcome, Point, Sensitivity
 from poundlock.risk.allocation import Allocation
@@ -125,30 +124,6 @@ class NamedStudy:
 
 
 @dataclass(frozen=True)
-class OutcomeStudy:
-    """One outcome of the pilot. effect: None when it could not be estimated (then `missing` says why).
-    units: names in the order of the estimate. dropped: donors left out for missing values, by name."""
-
-    id: str
-    evidence: Evidence
-    effect: Effect | None = field(repr=False)
-    periods: tuple[int, ...]
-    start: int
-    units: tuple[str, ...] = field(repr=False)
-    dropped: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class InequalityYear:
-    """Inequality between regions in one year; population-weighted, over regions with income in that year."""
-
-    year: int
-    gini: float
-    theil: float
-    regions: int
-
-
-@dataclass(frozen=True)
 class Provenance:
     """Everything needed to do it again. inputs: every file with its digest; digest: over all of them."""
 
@@ -168,7 +143,7 @@ class Assessment:
     importance: of today's system, by institution. named: in today's system, by the gates' valuation first; empty where the
     plan names no scenarios. programme: each measure alone and all together, None without measures. rules: who keeps and who breaches which
     rule on the day. own_rules: of the plan's own files. idle:
-    measures of which there is nothing on that day."""
+    measures of which there is nothing on that day. pilot: what it did, for whom, elsewhere; None without one."""
 
     plan: PlanFile
     verdict: Verdict
@@ -185,14 +160,18 @@ class Assessment:
     own_rules: tuple[Rule, ...] = field(repr=False)
     idle: tuple[str, ...]
     networks: NetworkStudy | None
-    studies: tuple[OutcomeStudy, ...]
-    inequality: tuple[InequalityYear, ...]
+    pilot: PilotStudy | None
     rebuilt: dict[str, Reconstruction] = field(repr=False)
     provenance: Provenance
 
     def world(self, name: str) -> World | None:
         """The world of that id, or None when the plan has none."""
         return next((w for w in self.worlds if w.id == name), None)
+
+    @property
+    def studies(self) -> tuple[OutcomeStudy, ...]:
+        """Of the pilot's outcomes."""
+        return self.pilot.outcomes if self.pilot is not None else ()
 
     def explain(self) -> str:
         """The question, then every finding with its rule, inputs, numbers and what would change it."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from poundlock.desk.consistency import plan_against_itself, plan_against_panel, rules_in_force
+from poundlock.desk.consistency import plan_against_itself, rules_in_force
 from poundlock.desk.fit import (
     behaviour_against_system,
     named_against_system,
@@ -17,6 +17,7 @@ from poundlock.desk.fit import (
     plan_against_system,
 )
 from poundlock.desk.moment import moment_of
+from poundlock.desk.pilot_fit import pilot_against_itself, plan_against_panel
 from poundlock.desk.plan_file import PlanFile
 from poundlock.desk.shocks import Scenarios, table_of_scenarios
 from poundlock.measures import Deals, Moment, Reading, opened
@@ -58,6 +59,7 @@ def check(path: str | Path, *, on: dt.date | None = None) -> CheckedPlan:
         raise ProblemsFound(problems)
     folder, sections = path.parent, document.sections
     problems.extend(plan_against_itself(document))
+    problems.extend(pilot_against_itself(document))
     read, deals, system, named, panel = None, dict[str, Deals](), None, None, None
     own_rules = _rules(folder, document, problems)
     problems.extend(rules_in_force(document, own_rules))

@@ -6,20 +6,19 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import Any
 
-import numpy as np
 from pydantic import ValidationError
 
 from poundlock.desk.moment import moment_of
 from poundlock.desk.plan_file import PlanFile
-from poundlock.pilots import Panel, Pilot
+from poundlock.pilots import Pilot
 from poundlock.problems import Problem
 from poundlock.reading import Document
 from poundlock.risk.controls import ON_MEASURES, STANDS_AT, ContributionFloor, TermControl, term_of
 from poundlock.rollout.plan import (
+    AlarmGate,
     BrakeGate,
     ControlGate,
     EffectGate,
-    InequalityGate,
     RulesGate,
     ToleranceGate,
 )
@@ -34,7 +33,6 @@ def plan_against_itself(document: Document[PlanFile]) -> Problems:
     yield from _ids_used_twice(document)
     yield from _dangling_ids(document)
     yield from _unexplained_absence(document)
-    yield from _windows(document)
     yield from _sources(document)
     yield from _settings_outside_range(document)
     yield from _brakes(document)
@@ -44,33 +42,6 @@ def plan_against_itself(document: Document[PlanFile]) -> Problems:
     for number, _ in [entry for entry in document.entries("measures") if entry[1].kind == "joint-lending"][1:]:
         found, expected = "a second measure of kind joint-lending", "one, since caps hold for all joint loans of a bank"
         yield at_place(document, "measures", number)(found, expected, "put all joint loans into one table")
-
-
-def plan_against_panel(document: Document[PlanFile], pilot: Pilot, panel: Panel) -> Problems:
-    """Windows and years that the panel does not have."""
-    runs = f"which runs {panel.periods[0]} to {panel.periods[-1]}"
-    for number, outcome in enumerate(pilot.outcomes):
-        for key in ("since", "until"):
-            if getattr(outcome, key) not in panel.periods:
-                found = f"{key} {getattr(outcome, key)} of outcome '{outcome.id}', outside the panel, {runs}"
-                yield at_place(document, "pilot", "outcomes", number, key)(
-                    found, "a period of the panel", "correct the window"
-                )
-        for key, year in (("start", pilot.start), ("in_time_placebo", outcome.in_time_placebo)):
-            if year is not None and panel.periods[0] < year <= panel.periods[-1] and year not in panel.periods:
-                place = ("pilot", "start") if key == "start" else ("pilot", "outcomes", number, key)
-                found = f"{key} {year}, a period for which the panel has no row"
-                yield at_place(document, *place)(found, "a period of the panel", "add the period or move the date")
-    for number, gate in document.entries("gates"):
-        if isinstance(gate, InequalityGate) and pilot.income is not None and pilot.population is not None:
-            for key in ("from_year", "to_year"):
-                year = getattr(gate, key)
-                known = year in panel.periods
-                if not known or not np.isfinite(panel.values[pilot.income][:, panel.periods.index(year)]).any():
-                    found = f"year {year}, for which the panel has no income"
-                    yield at_place(document, "gates", number, key)(
-                        found, "a year with income in the panel", "correct the year"
-                    )
 
 
 def at_place(document: Document[PlanFile], *location: str | int) -> Any:
@@ -87,8 +58,9 @@ def _ids_used_twice(document: Document[PlanFile]) -> Problems:
         section: [(entry.id, (section, k, "id")) for k, entry in document.entries(section)] for section in LISTS
     }
     pilot = document.sections.get("pilot")
-    outcomes = enumerate(pilot.outcomes) if pilot else ()
-    entries["outcomes"] = [(outcome.id, ("pilot", "outcomes", k, "id")) for k, outcome in outcomes]
+    for key in ("outcomes", "baselines"):
+        listed = enumerate(getattr(pilot, key)) if pilot else ()
+        entries[key] = [(one.id, ("pilot", key, k, "id")) for k, one in listed]
     for section, found in entries.items():
         seen: set[str] = set()
         for name, location in found:
@@ -100,20 +72,13 @@ def _ids_used_twice(document: Document[PlanFile]) -> Problems:
 
 def _dangling_ids(document: Document[PlanFile]) -> Problems:
     ids = {section: document.ids(section) for section in LISTS}
-    ids["outcomes"] = document.ids("pilot", "outcomes")
-    pilot = document.sections.get("pilot")
+    ids |= {section: document.ids("pilot", section) for section in ("outcomes", "baselines")}
     for location, name, target in _pointers(document):
         if name not in ids[target]:
             known = ", ".join(sorted(ids[target])) or f"no {target} in this plan"
             yield at_place(document, *location)(
                 f"'{name}', which is not among the {target}", known, "correct the id or declare it"
             )
-    for number, gate in document.entries("gates"):
-        named = pilot is not None and pilot.income is not None and pilot.population is not None
-        if isinstance(gate, InequalityGate) and "pilot" in document.sections and not named:
-            found = "an inequality gate without pilot.income and pilot.population"
-            expected = "both columns, and the panel that holds them"
-            yield at_place(document, "gates", number)(found, expected, "name them in the pilot section")
 
 
 def _pointers(document: Document[PlanFile]) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
@@ -127,13 +92,26 @@ def _pointers(document: Document[PlanFile]) -> Iterator[tuple[tuple[str | int, .
                 yield ("gates", number, "together", place), name, "controls"
         elif isinstance(gate, BrakeGate):
             yield ("gates", number, "brake"), gate.brake, "brakes"
-        elif isinstance(gate, EffectGate):
+        elif isinstance(gate, EffectGate | AlarmGate):
             yield ("gates", number, "outcome"), gate.outcome, "outcomes"
     for number, brake in document.entries("brakes"):
         yield ("brakes", number, "control"), brake.control, "controls"
     for number, control in document.entries("controls"):
         if isinstance(control, ON_MEASURES):
             yield ("controls", number, "measure"), control.measure, "measures"
+    yield from _pointers_of_pilot(document.sections.get("pilot"))
+
+
+def _pointers_of_pilot(pilot: Pilot | None) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+    if pilot is None:
+        return
+    for name in pilot.elsewhere.differs_by if pilot.elsewhere is not None else ():
+        yield ("pilot", "elsewhere", "differs_by", name), name, "outcomes"
+    if pilot.next is not None:
+        yield ("pilot", "next", "outcome"), pilot.next.outcome, "outcomes"
+        yield ("pilot", "next", "strength"), pilot.next.strength, "baselines"
+        if pilot.next.tolerance is not None:
+            yield ("pilot", "next", "tolerance"), pilot.next.tolerance, "tolerances"
 
 
 def rules_in_force(document: Document[PlanFile], own: Any) -> Problems:
@@ -318,7 +296,7 @@ def _sources(document: Document[PlanFile]) -> Problems:
     section = document.sections.get("rules")
     files |= set(section.files) if section is not None else set()
     pilot: Pilot | None = document.sections.get("pilot")
-    files |= {table.file for table in pilot.tables} if pilot else set()
+    files |= {*(table.file for table in pilot.tables), pilot.tiles or ""} if pilot else set()
     model = document.sections.get("scenarios")
     files |= {model.named} if model is not None and model.named is not None else set()
     sections = ("system", "pilot", "scenarios")
@@ -327,18 +305,3 @@ def _sources(document: Document[PlanFile]) -> Problems:
         yield at_place(document, "sources", name)(
             f"source of '{name}'", "a table that this plan names", "correct the file name"
         )
-
-
-def _windows(document: Document[PlanFile]) -> Problems:
-    """Each outcome's window holds the start, and its pretended start lies before that."""
-    pilot: Pilot | None = document.sections.get("pilot")
-    if pilot is None:
-        return
-    for number, o in enumerate(pilot.outcomes):
-        if not o.since < pilot.start <= o.until:
-            found = f"start {pilot.start} outside the window {o.since} to {o.until} of outcome '{o.id}'"
-            yield at_place(document, "pilot", "start")(found, "since < start <= until", "move the start or the window")
-        elif o.in_time_placebo is not None and not o.since < o.in_time_placebo < pilot.start:
-            found = f"in_time_placebo {o.in_time_placebo} of outcome '{o.id}'"
-            at = at_place(document, "pilot", "outcomes", number, "in_time_placebo")
-            yield at(found, f"a period between {o.since} and {pilot.start}", "move it")

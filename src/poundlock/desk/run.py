@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from poundlock.desk.assessment import (
-    Assessment,
-    InequalityYear,
-    OutcomeStudy,
-    Provenance,
-    Search,
-)
+from poundlock.desk.assessment import Assessment, Provenance, Search
 from poundlock.desk.check import CheckedPlan, check
+from poundlock.desk.evaluate import judged, methods, pilot_study
+from poundlock.desk.evaluation import PilotStudy
 from poundlock.desk.measure import Measured, measure
 from poundlock.desk.networks import ensemble_words
-from poundlock.desk.pilot_evidence import EFFECT_METHOD, inequality, inequality_evidence, study
+from poundlock.desk.next_stage import Room
 from poundlock.desk.risk_evidence import brake_evidence, idle_measures, search_evidence, tolerance_evidence
 from poundlock.desk.rules_kept import RulesCheck, breaches_words, compliance, rules_evidence
 from poundlock.reading import combined_digest
@@ -26,13 +22,11 @@ from poundlock.rollout.gate import (
     Verdict,
     judge_brake,
     judge_control,
-    judge_effect,
-    judge_inequality,
     judge_rules,
     judge_tolerance,
     verdict,
 )
-from poundlock.rollout.plan import BrakeGate, ControlGate, EffectGate, Gate, RulesGate, ToleranceGate
+from poundlock.rollout.plan import BrakeGate, ControlGate, Gate, RulesGate, ToleranceGate
 from poundlock.rollout.wording import shown
 from poundlock.version import VERSION
 
@@ -50,16 +44,10 @@ def run(
     checked, found = measure(given, report, Path(keep) if keep else None)
     digest = combined_digest(checked.inputs)
     kept = compliance(checked, checked.moment.on)
-    studies: tuple[OutcomeStudy, ...] = ()
-    years: tuple[InequalityYear, ...] = ()
-    if checked.plan.pilot is not None and checked.panel is not None:
-        studies = tuple(
-            study(checked.plan.pilot, checked.panel, outcome, digest) for outcome in checked.plan.pilot.outcomes
-        )
-        years = inequality(checked.plan.pilot, checked.panel)
+    pilot = pilot_study(checked, digest, _room(checked, found))
     return Assessment(
         plan=checked.plan,
-        verdict=_verdict(checked, found, studies, years, kept, digest),
+        verdict=_verdict(checked, found, pilot, kept, digest),
         worlds=found.worlds,
         lifted=found.lifted,
         other_valuation=found.other,
@@ -73,18 +61,26 @@ def run(
         own_rules=checked.rules,
         idle=idle_measures(checked),
         networks=found.networks,
-        studies=studies,
-        inequality=years,
+        pilot=pilot,
         rebuilt=checked.read.rebuilt,
-        provenance=_provenance(checked, found, digest),
+        provenance=_provenance(checked, found, pilot, digest),
     )
+
+
+def _room(checked: CheckedPlan, found: Measured) -> Room | None:
+    """Risk that the next stage may add, where the plan says which tolerance it comes from."""
+    asked = checked.plan.pilot.next if checked.plan.pilot else None
+    if asked is None or asked.tolerance is None or asked.tolerance not in found.worlds[0].estimates:
+        return None
+    limit = next(t.at_most for t in checked.plan.tolerances if t.id == asked.tolerance)
+    today = found.worlds[0].estimates[asked.tolerance]
+    return Room(today.value, today.high, limit, today.level)
 
 
 def _verdict(
     checked: CheckedPlan,
     found: Measured,
-    studies: tuple[OutcomeStudy, ...],
-    years: tuple[InequalityYear, ...],
+    pilot: PilotStudy | None,
     kept: RulesCheck,
     digest: str,
 ) -> Verdict:
@@ -92,7 +88,6 @@ def _verdict(
     tolerances = {t.id: t for t in plan.tolerances}
     by_controls = {s.ids: s for s in found.searches}
     by_brake = {s.brake.id: s for s in found.brakes}
-    by_outcome = {s.id: s for s in studies}
 
     def judge(gate: Gate) -> Finding:
         if isinstance(gate, ToleranceGate):
@@ -116,11 +111,12 @@ def _verdict(
             evidence = brake_evidence(checked, study, today, other, digest)
             holds, broken = at_delay.holds, "broken" in at_delay.standings
             return judge_brake(gate, evidence, study.brake.delay, holds=holds, broken=broken)
-        if isinstance(gate, EffectGate):
-            return judge_effect(gate, by_outcome[gate.outcome].evidence)
         if isinstance(gate, RulesGate):
             return judge_rules(gate, rules_evidence(checked, kept, digest), breaches_words(kept))
-        return judge_inequality(gate, inequality_evidence(gate, years, digest))
+        assert pilot is not None
+        finding = judged(gate, pilot, digest)
+        assert finding is not None
+        return finding
 
     absent = []
     if plan.left_out.measures:
@@ -152,9 +148,9 @@ def _drawn(model: ScenarioModel) -> str:
     return ways[model.draws] + tails
 
 
-def _provenance(checked: CheckedPlan, found: Measured, digest: str) -> Provenance:
+def _provenance(checked: CheckedPlan, found: Measured, pilot: PilotStudy | None, digest: str) -> Provenance:
     plan, other, networks = checked.plan, found.other, found.networks
-    methods = [
+    ways = [
         (
             "Contagion",
             f"{plan.scenarios.valuation} (gates) and {other.outcome.valuation}, greatest fixed point (Barucca et al. 2020)",
@@ -169,24 +165,23 @@ def _provenance(checked: CheckedPlan, found: Measured, digest: str) -> Provenanc
         ),
     ]
     if checked.read.rebuilt:
-        methods.append(("Network", "maximum entropy from totals, known blocks and known cells (Upper and Worms 2004)"))
+        ways.append(("Network", "maximum entropy from totals, known blocks and known cells (Upper and Worms 2004)"))
     for layer, made in networks.ensembles.items() if networks else ():
-        methods.append((f"Networks of layer '{layer}'", ensemble_words(made)))
+        ways.append((f"Networks of layer '{layer}'", ensemble_words(made)))
     if found.named:
-        methods.append(("Named scenarios", "losses as stated, without a probability, through today's system as above"))
+        ways.append(("Named scenarios", "losses as stated, without a probability, through today's system as above"))
     if found.programme:
         how = "each alone, beside the rest and together, common draws, by clearing; borne by owners and by creditors outside"
-        methods.append(("Measures", how))
-    if plan.pilot:
-        methods.append(("Effect", EFFECT_METHOD))
-        methods.append(("For whom", "population-weighted Gini and Theil between regions"))
+        ways.append(("Measures", how))
+    if pilot is not None:
+        ways.extend(methods(pilot))
     return Provenance(
         VERSION,
         plan.scenarios.seed,
         plan.scenarios.count,
         checked.inputs,
         digest,
-        tuple(methods),
+        tuple(ways),
         tuple(_convergence(checked, found)),
     )
 

@@ -1,27 +1,28 @@
-"""Charts of effects and of inequality between regions."""
+"""Charts of effects: the comparison, period by period, and beside other estimates."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import altair as alt
 import numpy as np
 
-from poundlock.desk.assessment import Assessment, OutcomeStudy
+from poundlock.desk.evaluation import OutcomeStudy
 from poundlock.figure import FAINT, QUIET, SERIES, Figure, lines
-from poundlock.pilots import Effect, Outcome
+from poundlock.figures.pilot_words import beside_rows, between, effect_sentence, signed
+from poundlock.pilots import Effect, Pilot
 from poundlock.rollout.wording import level_words
 
 
-def effect_figure(a: Assessment, study: OutcomeStudy) -> Figure | None:
-    """Treated region against its synthetic control, and its gap among the placebos' gaps. None without an estimate."""
-    if study.effect is None or a.plan.pilot is None:
+def effect_figure(pilot: Pilot, study: OutcomeStudy) -> Figure | None:
+    """Treated region against its synthetic control, and its gap among the placebos' gaps. None without such an estimate."""
+    if study.effect is None:
         return None
-    outcome = next(o for o in a.plan.pilot.outcomes if o.id == study.id)
-    effect, name = study.effect, _treated_name(study)
+    effect, name = study.effect, study.treated[0]
     header = ("period", name, "comparison", "gap")
     rows = tuple(
-        (str(p), f"{y:.3f}", f"{s:.3f}", f"{g:+.3f}")
+        (str(p), f"{y:.3f}", f"{s:.3f}", signed(g))
         for p, y, s, g in zip(study.periods, effect.treated, effect.synthetic, effect.gaps, strict=True)
     )
     paths = _paths(study, effect, name).properties(
@@ -30,18 +31,12 @@ def effect_figure(a: Assessment, study: OutcomeStudy) -> Figure | None:
     gaps = _gaps(study, effect, name).properties(width=285, height=210, title="Gap, among those of all other regions")
     return Figure(
         f"effect-{study.id}",
-        outcome.label,
-        effect_sentence(a, study, outcome),
+        "The region and its comparison",
+        effect_sentence(pilot, study),
         header,
         rows,
         alt.hconcat(paths, gaps, spacing=24),
     )
-
-
-def _treated_name(study: OutcomeStudy) -> str:
-    assert study.effect is not None
-    number = next(i for i in range(len(study.units)) if i not in set(study.effect.donors.tolist()))
-    return study.units[number]
 
 
 def _paths(study: OutcomeStudy, effect: Effect, name: str) -> Any:
@@ -60,7 +55,7 @@ def _paths(study: OutcomeStudy, effect: Effect, name: str) -> Any:
             scale=alt.Scale(domain=[name, "comparison", "other regions"], range=[SERIES[0], SERIES[1], FAINT]),
         ),
     )
-    return alt.layer(chart.mark_line(strokeWidth=2), _start_rule(study))
+    return alt.layer(chart.mark_line(strokeWidth=2), _start_rule(study.start))
 
 
 def _gaps(study: OutcomeStudy, effect: Effect, name: str) -> Any:
@@ -79,8 +74,7 @@ def _gaps(study: OutcomeStudy, effect: Effect, name: str) -> Any:
         .encode(x=_period_axis(study), y=y, detail="unit:N")
     )
     strong = alt.Chart(lines(own)).mark_line(strokeWidth=2.5, color=SERIES[0]).encode(x=_period_axis(study), y=y)
-    zero = alt.Chart(lines([{"zero": 0}])).mark_rule(color=QUIET, strokeWidth=0.7).encode(y="zero:Q")
-    return alt.layer(faint, zero, _start_rule(study), strong)
+    return alt.layer(faint, _zero("y"), _start_rule(study.start), strong)
 
 
 def _period_axis(study: OutcomeStudy) -> Any:
@@ -92,86 +86,100 @@ def _period_axis(study: OutcomeStudy) -> Any:
     )
 
 
-def _start_rule(study: OutcomeStudy) -> Any:
-    return (
-        alt.Chart(lines([{"start": study.start - 0.5}])).mark_rule(color=QUIET, strokeDash=[3, 3]).encode(x="start:Q")
-    )
+def _start_rule(start: int) -> Any:
+    return alt.Chart(lines([{"start": start - 0.5}])).mark_rule(color=QUIET, strokeDash=[3, 3]).encode(x="start:Q")
 
 
-def effect_sentence(a: Assessment, study: OutcomeStudy, outcome: Outcome) -> str:
-    """The estimate, its interval, rank, fit, donors and what speaks against it, in words."""
-    if study.effect is None:
-        return f"No estimate: {study.evidence.missing}."
-    e = study.effect
-    percent = f" (about {np.expm1(e.effect):+.0%})" if outcome.transform == "log" else ""
-    donors = ", ".join(
-        f"{study.units[d]} {w:.0%}"
-        for w, d in sorted(zip(e.weights, e.donors, strict=True), reverse=True)
-        if w >= 0.005
-    )
-    (least, without_least), (most, without_most) = e.leave_one_out
-    said = [
-        f"Mean gap after the start {e.effect:+.3f}{percent}, {level_words(e.level)} interval {e.low:+.3f} to {e.high:+.3f}; by the "
-        f"test behind this interval p = {e.p_value:.2f}, and with {e.units} regions it could not be below {e.smallest_p:.2f}.",
-        f"By the published statistic, the ratio of gaps after and before the start, it ranks {e.rank} of {e.units}. Fit "
-        f"before the start: error {e.pre_error:.4f} (limit {outcome.largest_pre_error:g}), {e.pre_error_rank} of {e.units}.",
-        f"Comparison: {donors}. Leaving out one of them at a time moves the effect between {least:+.3f}"
-        f"{_without(study, without_least)} and {most:+.3f}{_without(study, without_most)}.",
-        f"An effect smaller than {e.detectable:.3f} could not have been told from none.",
-    ]
-    if e.in_time is not None:
-        value, low, high = e.in_time
-        said.append(
-            f"Pretending a start in {outcome.in_time_placebo} gives {value:+.3f}, interval {low:+.3f} to {high:+.3f}."
-        )
-    if study.dropped:
-        said.append(f"Left out for missing years: {', '.join(study.dropped)}.")
-    if outcome.note:
-        said.append(outcome.note)
-    return " ".join(said)
+def _zero(axis: str) -> Any:
+    return alt.Chart(lines([{"zero": 0}])).mark_rule(color=QUIET, strokeWidth=0.7).encode(**{axis: "zero:Q"})
 
 
-def _without(study: OutcomeStudy, unit: int) -> str:
-    return f" (without {study.units[unit]})" if unit >= 0 else " (with all)"
-
-
-def inequality_figure(a: Assessment) -> Figure | None:
-    """Gini and Theil between regions by year. None when no year is complete."""
-    years = a.inequality
-    if not years or a.plan.pilot is None:
+def period_figure(study: OutcomeStudy) -> Figure | None:
+    """The effect period by period with its intervals, and the sequence that holds at all looks together. None without an estimate."""
+    if not study.path:
         return None
-    start = a.plan.pilot.start
-    charts = []
-    for name, colour in (("gini", SERIES[0]), ("theil", SERIES[1])):
-        points = [{"year": y.year, "value": getattr(y, name)} for y in years]
-        line = (
-            alt.Chart(lines(points))
-            .mark_line(point=True, color=colour, strokeWidth=2)
-            .encode(
-                x=alt.X(
-                    "year:Q",
-                    title=None,
-                    scale=alt.Scale(domain=[years[0].year, years[-1].year], nice=False),
-                    axis=alt.Axis(format="d", tickCount=6, grid=False),
-                ),
-                y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(format=".3f")),
-            )
-        )
-        rule = alt.Chart(lines([{"start": start - 0.5}])).mark_rule(color=QUIET, strokeDash=[3, 3]).encode(x="start:Q")
-        charts.append(
-            alt.layer(line, rule).properties(width=285, height=180, title=f"{name.capitalize()} between regions")
-        )
-    first, last = years[0], years[-1]
-    summary = (
-        f"Gini between {last.regions} regions {first.gini:.4f} in {first.year} and {last.gini:.4f} in {last.year}; Theil {first.theil:.4f} and {last.theil:.4f}. "
-        "Regions count by residents; inequality inside a region is not in these figures. The line marks the start of the pilot; the change is not an effect of it."
+    one = study.effect is not None
+    sequence = _sequence(study) if one else {}
+    what = "period" if one else "periods since the start"
+    header = (what, "effect", f"{level_words(study.path_level)} interval", "sequence, all looks together")
+    rows = tuple((str(s.at), signed(s.effect), between(s.low, s.high), sequence.get(s.at, "–")) for s in study.path)
+    points = [{"at": s.at, "effect": s.effect, "low": _drawn(s.low), "high": _drawn(s.high)} for s in study.path]
+    axis = alt.X("at:O", title=None if one else "periods since the start", axis=alt.Axis(grid=False, labelAngle=0))
+    base = alt.Chart(lines(points)).encode(x=axis)
+    bars = base.mark_rule(strokeWidth=2, color=SERIES[0]).encode(y=alt.Y("low:Q", title=None), y2="high:Q")
+    dots = base.mark_point(filled=True, size=60, color=SERIES[0]).encode(y="effect:Q")
+    parts = [_zero("y"), bars, dots]
+    if sequence and study.watch is not None:
+        ends = [
+            {"at": study.periods[k.period], "low": k.low, "high": k.high}
+            for k in study.watch.looks
+            if math.isfinite(k.low) and math.isfinite(k.high)
+        ]
+        band = alt.Chart(lines(ends)).mark_bar(opacity=0.35, width=22, color=FAINT)
+        parts.insert(0, band.encode(x=axis, y="low:Q", y2="high:Q"))
+    how = (
+        "each by permuting residuals in time (Chernozhukov, Wüthrich and Zhu 2021)"
+        if one
+        else "in a band that holds the whole path"
+        if len(study.treated) >= 10
+        else "each by itself"
     )
-    rows = tuple((str(y.year), f"{y.gini:.4f}", f"{y.theil:.4f}", str(y.regions)) for y in years)
-    return Figure(
-        "inequality",
-        "Inequality of disposable income between regions",
-        summary,
-        ("year", "Gini", "Theil", "regions"),
-        rows,
-        alt.hconcat(*charts, spacing=24),
+    said = f"Effect by {what}, {level_words(study.path_level)} intervals, {how}."
+    if study.path_p is not None:
+        said += f" All of them together: p = {study.path_p:.2f} of no effect in any."
+    if sequence:
+        said += " Grey: the sequence of the mean effect so far, which holds at all looks together."
+    chart = alt.layer(*parts).properties(width=600, height=190)
+    return Figure(f"periods-{study.id}", f"The effect by {what}", said, header, rows, chart)
+
+
+def _drawn(end: float) -> float | None:
+    return end if math.isfinite(end) else None
+
+
+def _sequence(study: OutcomeStudy) -> dict[int, str]:
+    """Bounds that hold at all looks together, by period, where they are finite."""
+    if study.watch is None:
+        return {}
+    return {
+        study.periods[look.period]: between(look.low, look.high)
+        for look in study.watch.looks
+        if math.isfinite(look.low) and math.isfinite(look.high)
+    }
+
+
+def forest_figure(pilot: Pilot, study: OutcomeStudy) -> Figure | None:
+    """The leading estimate among other estimators, other terms and honest bounds. None without an estimate."""
+    rows = beside_rows(pilot, study)
+    e = study.evidence
+    if not rows or e.value is None:
+        return None
+    doubted = study.doubted
+    ends = [(e.low, e.high), *((b.low, b.high) for b in (*study.beside, *study.what_if))]
+    values: list[float | None] = [e.value, *(b.effect for b in (*study.beside, *study.what_if))]
+    if doubted.mean is not None:
+        ends += [(b.low, b.high) for b in doubted.magnitudes] + [(low, high) for _, low, high in doubted.smooth]
+        values += [doubted.mean] * (len(doubted.magnitudes) + len(doubted.smooth))
+    points = [
+        {"what": row[0], "order": k, "effect": value, "low": _end(low), "high": _end(high), "leads": k == 0}
+        for k, (row, value, (low, high)) in enumerate(zip(rows, values, ends, strict=True))
+    ]
+    base = alt.Chart(lines(points)).encode(
+        y=alt.Y(
+            "what:N",
+            title=None,
+            sort=alt.EncodingSortField("order", order="ascending"),
+            axis=alt.Axis(labelLimit=360, grid=False),
+        ),
+        color=alt.condition("datum.leads", alt.value(SERIES[0]), alt.value(SERIES[2])),
     )
+    bars = base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", title=None), x2="high:Q")
+    dots = base.mark_point(filled=True, size=55).encode(x="effect:Q")
+    chart = alt.layer(_zero("x"), bars, dots).properties(width=330, height=22 * len(rows))
+    said = "The leading estimate and what else was tried: none of these was chosen for its answer. Where their intervals fall apart, the answer leans on the method."
+    header = ("estimate", "effect", "interval", "how")
+    return Figure(f"beside-{study.id}", "How far the answer leans on the method", said, header, tuple(rows), chart)
+
+
+def _end(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else value

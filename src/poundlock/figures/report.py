@@ -9,10 +9,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from poundlock.desk.assessment import Assessment
+from poundlock.desk.evaluation import Evaluation
 from poundlock.desk.rules_kept import breaches_words
 from poundlock.desk.worlds import VALUATION_WORDS, term_words
 from poundlock.evidence import Evidence
-from poundlock.figure import Figure, svg
+from poundlock.figure import Figure
 from poundlock.figures.control_charts import (
     around_words,
     brake_figure,
@@ -22,7 +23,7 @@ from poundlock.figures.control_charts import (
 )
 from poundlock.figures.files import write_whole
 from poundlock.figures.named_charts import named_figure
-from poundlock.figures.pilot_charts import effect_figure, effect_sentence, inequality_figure
+from poundlock.figures.pilot_report import drawn, pilot_content
 from poundlock.figures.programme_charts import (
     KIND_WORDS,
     bearers_figure,
@@ -31,7 +32,7 @@ from poundlock.figures.programme_charts import (
     programme_table,
     rules_table,
 )
-from poundlock.figures.result import result_text
+from poundlock.figures.result import evaluation_text, result_text
 from poundlock.figures.risk_charts import importance_figure, loss_figures
 from poundlock.figures.tail_charts import allocation_figure, changes_figure
 from poundlock.risk import Estimate
@@ -52,6 +53,21 @@ ORIGIN_WORDS = {
 
 def report_html(a: Assessment) -> str:
     """The whole report as one self-contained page: no script, no outside request. The same bytes for the same inputs."""
+    return _environment().get_template("report.html").render(**_content(a))
+
+
+def evaluation_html(a: Evaluation) -> str:
+    """The report of an evaluation alone, as one self-contained page."""
+    content = {
+        "a": a,
+        "plan": a.plan,
+        "gates": [_gate(f) for f in a.verdict.findings],
+        "pilot": pilot_content(a.plan, a.pilot),
+    }
+    return _environment().get_template("evaluation.html").render(**content)
+
+
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("poundlock.figures"),
         autoescape=select_autoescape(["html"]),
@@ -66,17 +82,18 @@ def report_html(a: Assessment) -> str:
         "css": css_string,
         "whole": lambda words: words.replace(" %", "\u00a0%"),  # a number stays on one line with its sign
     }
-    return environment.get_template("report.html").render(**_content(a))
+    return environment
 
 
-def result_json(a: Assessment) -> str:
+def result_json(a: Assessment | Evaluation) -> str:
     """The machine-readable form, as text."""
-    return result_text(a)
+    return result_text(a) if isinstance(a, Assessment) else evaluation_text(a)
 
 
-def write_report(a: Assessment, folder: Path) -> tuple[Path, Path]:
+def write_report(a: Assessment | Evaluation, folder: Path) -> tuple[Path, Path]:
     """Write report.html and result.json into `folder`, each whole or not at all. Returns their paths."""
-    result, report = write_whole(folder, {"result.json": result_json(a), "report.html": report_html(a)})
+    page = report_html(a) if isinstance(a, Assessment) else evaluation_html(a)
+    result, report = write_whole(folder, {"result.json": result_json(a), "report.html": page})
     return report, result
 
 
@@ -126,20 +143,18 @@ def css_string(words: str) -> Markup:
 def _content(a: Assessment) -> dict[str, Any]:
     figures: dict[str, list[dict[str, Any]]] = {
         "spread": [
-            _drawn(f)
+            drawn(f)
             for f in (*loss_figures(a), named_figure(a), *_tail_figures(a), network_figure(a), importance_figure(a))
             if f
         ],
         "hold": [
-            _drawn(f)
+            drawn(f)
             for f in (
                 *(frontier_figure(a, s) for s in a.searches),
                 *(brake_figure(a, b) for b in a.brakes),
             )
         ],
-        "together": [_drawn(f) for f in (bearers_figure(a),) if f is not None],
-        "work": [_drawn(f) for s in a.studies if (f := effect_figure(a, s)) is not None],
-        "whom": [_drawn(f) for f in (inequality_figure(a),) if f is not None],
+        "together": [drawn(f) for f in (bearers_figure(a),) if f is not None],
     }
     return {
         "a": a,
@@ -155,11 +170,7 @@ def _content(a: Assessment) -> dict[str, Any]:
         "searches": [(around_words(s), control_sentence(a, s)) for s in a.searches],
         "legal_bases": list(dict.fromkeys(_rule(a, c.legal_basis).cited() for s in a.searches for c in s.controls)),
         "measures": [_measure(a, number) for number in range(len(a.plan.measures))],
-        "unestimated": [
-            (s, effect_sentence(a, s, next(o for o in a.plan.pilot.outcomes if o.id == s.id)))
-            for s in a.studies
-            if s.effect is None and a.plan.pilot
-        ],
+        "pilot": pilot_content(a.plan, a.pilot),
         "figures": figures,
         "programme": programme_table(a),
         "kept": rules_table(a),
@@ -181,10 +192,6 @@ def number(evidence: Evidence) -> str:
 
 def _gate(finding: Finding) -> dict[str, Any]:
     return {"finding": finding, "value": number(finding.evidence), "interval": interval(finding.evidence)}
-
-
-def _drawn(figure: Figure) -> dict[str, Any]:
-    return {"figure": figure, "svg": Markup(svg(figure))}  # noqa: S704 - made here, from a specification made here
 
 
 def _world_table(a: Assessment) -> dict[str, Any]:

@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from poundlock.desk.assessment import Assessment, BrakeStudy, NamedStudy, OutcomeStudy, Search, TailStudy, World
+from poundlock.desk.assessment import Assessment, BrakeStudy, NamedStudy, Search, TailStudy, World
 from poundlock.desk.bearing import Insurance, MeasureStudy
-from poundlock.evidence import Evidence
+from poundlock.desk.evaluation import Evaluation
+from poundlock.figures.pilot_values import evidence_values, pilot_values
 from poundlock.risk import Estimate, Point
+from poundlock.rollout.gate import Verdict
 
 FORMAT = 1
 
@@ -24,20 +26,7 @@ def result(a: Assessment) -> dict[str, Any]:
         "format": FORMAT,
         "title": a.plan.title,
         "question": a.plan.question,
-        "verdict": {"worst": a.verdict.worst, "sentence": a.verdict.sentence},
-        "gates": [
-            {
-                "id": f.gate,
-                "asks": f.asks,
-                "finding": f.kind,
-                "limit": f.limit,
-                "why": f.why,
-                "would_change": f.would_change,
-                "evidence": _evidence(f.evidence),
-            }
-            for f in a.verdict.findings
-        ],
-        "not_asked": [{"question": question, "reason": reason} for question, reason in a.verdict.absent],
+        **_judged(a.verdict),
         "system": {
             "origin": a.plan.system.origin,
             "note": a.plan.system.note,
@@ -55,8 +44,7 @@ def result(a: Assessment) -> dict[str, Any]:
         "named": [_named(a, n, s) for n in a.named for s in range(len(n.labels))],
         "importance": _importance(a),
         "amplification": a.importance.amplification,
-        "effects": [_study(s) for s in a.studies],
-        "inequality": [{"year": y.year, "gini": y.gini, "theil": y.theil, "regions": y.regions} for y in a.inequality],
+        "pilot": pilot_values(a.pilot),
         "provenance": {
             "version": p.version,
             "seed": p.seed,
@@ -69,15 +57,47 @@ def result(a: Assessment) -> dict[str, Any]:
     }
 
 
+def _judged(verdict: Verdict) -> dict[str, Any]:
+    """The verdict, every finding, and what was not asked."""
+    return {
+        "verdict": {"worst": verdict.worst, "sentence": verdict.sentence},
+        "gates": [
+            {
+                "id": f.gate,
+                "asks": f.asks,
+                "finding": f.kind,
+                "limit": f.limit,
+                "why": f.why,
+                "would_change": f.would_change,
+                "evidence": evidence_values(f.evidence),
+            }
+            for f in verdict.findings
+        ],
+        "not_asked": [{"question": question, "reason": reason} for question, reason in verdict.absent],
+    }
+
+
+def evaluation_text(a: Evaluation) -> str:
+    """An evaluation alone as JSON text."""
+    said = {
+        "format": FORMAT,
+        "title": a.plan.title,
+        "question": a.plan.question,
+        **_judged(a.verdict),
+        "pilot": pilot_values(a.pilot),
+        "provenance": {
+            "version": a.version,
+            "inputs": [{"file": f.name, "sha256": f.digest, "source": a.plan.sources.get(f.name)} for f in a.inputs],
+            "digest": a.digest,
+            "methods": dict(a.methods),
+        },
+    }
+    return json.dumps(said, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
 def result_text(a: Assessment) -> str:
     """`result` as JSON text: the same bytes for the same inputs and seed."""
     return json.dumps(result(a), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _evidence(e: Evidence) -> dict[str, Any]:
-    return {name: getattr(e, name) for name in Evidence.__slots__} | {
-        "doubts": [{"reason": d.reason, "cure": d.cure} for d in e.doubts]
-    }
 
 
 def _estimate(e: Estimate) -> dict[str, Any]:
@@ -328,23 +348,3 @@ def _importance(a: Assessment) -> list[dict[str, Any]]:
 def _finite(value: float) -> float | None:
     """JSON has no infinity: an end that the test does not bound is null."""
     return value if math.isfinite(value) else None
-
-
-def _study(s: OutcomeStudy) -> dict[str, Any]:
-    e = s.effect
-    said: dict[str, Any] = {"id": s.id, "evidence": _evidence(s.evidence), "dropped": list(s.dropped)}
-    if e is not None:
-        said |= {
-            "rank": e.rank,
-            "units": e.units,
-            "p_value": e.p_value,
-            "smallest_p": e.smallest_p,
-            "pre_error": e.pre_error,
-            "detectable": e.detectable,
-            "leave_one_out": [{"effect": x, "without": s.units[d] if d >= 0 else None} for x, d in e.leave_one_out],
-            "in_time": [_finite(x) for x in e.in_time] if e.in_time else None,
-            "periods": list(s.periods),
-            "gaps": [float(g) for g in e.gaps],
-            "weights": {s.units[d]: float(w) for d, w in zip(e.donors, e.weights, strict=True) if w > 1e-9},
-        }
-    return said

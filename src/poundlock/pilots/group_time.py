@@ -50,7 +50,7 @@ class Aggregate:
 @dataclass(frozen=True)
 class GroupTime:
     """Effects by group and period. cells: by group, then period. influence: (u, c). share: (c,), of the population in each cell's group.
-    member: (u, c), ones for units of each cell's group times their weight. cluster: (u,), None where units are independent."""
+    weight, first (u,): of units. cluster: (u,), None where units are independent. earliest: first period of the panel."""
 
     cells: tuple[Cell, ...]
     influence: Floats = field(repr=False)
@@ -60,6 +60,7 @@ class GroupTime:
     cluster: NDArray[np.int64] | None = field(repr=False)
     controls: Controls
     method: Method
+    earliest: int
 
     def aggregate(self, over: Over = "all") -> Aggregate:
         """Mean effects after the start, groups by their size: over all cells, by time since the start, by group, or by period. Raises ValueError where
@@ -144,7 +145,7 @@ def group_time(
     if not cells:
         raise ValueError("every treated unit is treated from the first period on; expected a period before the start")
     share = np.array([np.mean(w * (g == cell.group)) for cell in cells])
-    return GroupTime(tuple(cells), np.stack(rows, axis=1), share, w, g, c, controls, method)
+    return GroupTime(tuple(cells), np.stack(rows, axis=1), share, w, g, c, controls, method, int(t[0]))
 
 
 def _place(cell: Cell, over: Over) -> int:
@@ -200,6 +201,8 @@ def checked_panel(outcome: ArrayLike, first: ArrayLike, periods: ArrayLike) -> t
         raise ValueError(
             f"first of unit {int(np.flatnonzero(np.isnan(g))[0])} is missing; expected a period, or infinity for never"
         )
+    if np.ptp(y) <= 0.0:
+        raise ValueError(f"the outcome is {y[0, 0]:g} everywhere and always; expected one that differs")
     flags = np.unique(g[np.isfinite(g)])
     if len(flags) and np.all(np.isin(flags, (0.0, 1.0))) and not np.all(np.isin(flags, t)):
         raise ValueError(

@@ -187,6 +187,8 @@ def _check(y: Floats, treated: int, start: int, in_time: int | None) -> None:
     if not np.isfinite(y).all():
         unit, period = np.argwhere(~np.isfinite(y))[0]
         raise ValueError(f"outcome of unit {unit} in period {period} is missing; drop the unit or the period first")
+    if np.ptp(y) <= 0.0:
+        raise ValueError(f"the outcome is {y[0, 0]:g} everywhere and always; expected one that differs")
 
 
 def _gap(y: Floats, unit: int, start: int, without: int | None = None) -> tuple[Floats, Floats]:

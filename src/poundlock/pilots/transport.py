@@ -189,3 +189,44 @@ def transport(
     error = float(np.sqrt(np.sum((found.weights * spread) ** 2)))
     wide = float(norm.ppf(0.5 + level / 2.0)) * error
     return Transported(effect, error, effect - wide, effect + wide, found.effective, among)
+
+
+@dataclass(frozen=True)
+class Carried:
+    """An effect carried to a place unlike the site. distance: from the site, root mean square over characteristics in standard deviations among places. effect: the site's own; low,
+    high: its interval, widened by what the effect may differ by at that distance."""
+
+    distance: float
+    effect: float
+    low: float
+    high: float
+
+
+def carry(
+    effect: tuple[float, float, float],
+    site: ArrayLike,
+    target: ArrayLike,
+    spread: ArrayLike,
+    *,
+    differs_by: float,
+    farthest: float,
+) -> Carried:
+    """Bounds of the effect at another place where sites are too few to be reweighted: no data tell how effects differ with what places are like, so that how much they
+    may is declared.
+
+    effect: with both ends of its interval. site, target: (k,), characteristics; spread: (k,), their standard deviations among places. differs_by: units of the effect, for
+    each standard deviation of distance. Raises ValueError for shapes that disagree, missing values, and a target farther than `farthest`: outside
+    what the site can tell.
+    """
+    x, z, s = (np.asarray(v, dtype=np.float64) for v in (site, target, spread))
+    if x.ndim != 1 or not x.shape == z.shape == s.shape or not (np.isfinite(x).all() and (s > 0.0).all()):
+        raise ValueError(f"site {x.shape}, target {z.shape}, spread {s.shape}; expected one number a characteristic")
+    if not np.isfinite(z).all():
+        missing = int(np.flatnonzero(~np.isfinite(z))[0])
+        raise ValueError(f"characteristic {missing} of the target is missing; expected all of them")
+    distance = float(np.sqrt(np.mean(((z - x) / s) ** 2)))
+    if distance > farthest:
+        far = f"{distance:.1f} standard deviations from the site"
+        raise ValueError(f"the target lies {far}; expected {farthest:g} at most: the site says nothing of it")
+    wide = differs_by * distance
+    return Carried(distance, effect[0], effect[1] - wide, effect[2] + wide)

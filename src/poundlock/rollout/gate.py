@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from poundlock.evidence import Evidence
 from poundlock.rollout.plan import (
+    AlarmGate,
     BrakeGate,
     ControlGate,
     EffectGate,
@@ -106,7 +107,7 @@ def _unfit(evidence: Evidence) -> tuple[Kind, str] | None:
 class _Bench:
     """One gate with its evidence and limit, waiting for the finding."""
 
-    gate: ToleranceGate | ControlGate | BrakeGate | EffectGate | InequalityGate | RulesGate
+    gate: ToleranceGate | ControlGate | BrakeGate | EffectGate | InequalityGate | AlarmGate | RulesGate
     evidence: Evidence
     limit: str
 
@@ -244,7 +245,7 @@ def judge_effect(gate: EffectGate, evidence: Evidence) -> Finding:
     if sign * farthest <= sign * bound:
         return bench.finds("fail", "the whole interval is on the other side", "an effect of the other sign")
     half, needed = (shown(x, evidence.unit).lstrip("+") for x in (0.5 * (high - low), abs(value - bound)))
-    why = f"the interval holds {at}: an effect smaller than {half} could not have been told from none"
+    why = f"the interval holds {at}; it reaches {half} to either side"
     then = "pass" if sign * value > sign * bound else "fail"
     change = (
         f"a half width below {needed} (at today's estimate it would then {then}): a closer fit before the start, "
@@ -267,6 +268,20 @@ def judge_inequality(gate: InequalityGate, evidence: Evidence) -> Finding:
             f"an index higher by {margin}",
         )
     return bench.finds("fail", "the index rose by more than is tolerated", f"an index lower by {margin}")
+
+
+def judge_alarm(gate: AlarmGate, evidence: Evidence) -> Finding:
+    """Fail when the evidence of harm reached 1 / alpha at any look, whatever else is in doubt; pass when it never did. evidence: the largest so far."""
+    alarm = 1.0 / gate.alpha
+    bench = _Bench(gate, evidence, f"evidence of harm below {shown(alarm, 'times')}")
+    if evidence.value is not None and evidence.value >= alarm and not evidence.error:
+        why = f"the alarm sounded: such evidence comes by chance in {shown(gate.alpha, 'share')} of pilots at most, however often one looks"
+        why += "".join(f"; {doubt.reason}" for doubt in evidence.doubts)
+        return bench.finds("fail", why, "an explanation of the change that is not the pilot, or the end of the pilot")
+    if (held := bench.held()) is not None:
+        return held
+    why = "no alarm at any look; that none was heard does not show that there is no harm"
+    return bench.finds("pass", why, f"gaps that bring the evidence to {shown(alarm, 'times')}")
 
 
 def judge_rules(gate: RulesGate, evidence: Evidence, broken: str) -> Finding:

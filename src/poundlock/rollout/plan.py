@@ -167,6 +167,16 @@ class InequalityGate(_Gate):
         return self
 
 
+class AlarmGate(_Gate):
+    """Was nothing harmful seen, however often one looked since the start?"""
+
+    kind: Literal["alarm"]
+    outcome: Id
+    """Id of the pilot's outcome; which way is harm, it says itself."""
+    alpha: Annotated[float, Field(gt=0.0, lt=0.5)] = 0.05
+    """Chance of a false alarm over all looks together, at most."""
+
+
 class RulesGate(_Gate):
     """Does today's setting keep every rule that binds on the day of the plan?"""
 
@@ -174,5 +184,6 @@ class RulesGate(_Gate):
 
 
 Gate = Annotated[
-    ToleranceGate | ControlGate | BrakeGate | EffectGate | InequalityGate | RulesGate, Field(discriminator="kind")
+    ToleranceGate | ControlGate | BrakeGate | EffectGate | InequalityGate | AlarmGate | RulesGate,
+    Field(discriminator="kind"),
 ]

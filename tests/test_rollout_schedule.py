@@ -1,11 +1,11 @@
-"""Who starts when, what could be found, and how strong an unseen cause would have to be."""
+"""Who starts when, and what could be found."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from poundlock.pilots.design import robustness_value, share_started, staggered, stepped_wedge
+from poundlock.rollout.schedule import share_started, staggered, stepped_wedge
 
 
 def test_shares_of_the_best_schedule():
@@ -48,23 +48,6 @@ def test_the_detectable_effect_is_found_so_often():
     assert np.mean(np.abs(draws) > 1.959964 * found.error) == pytest.approx(0.9, abs=0.005)
 
 
-def test_robustness_value_of_darfur():
-    """Cinelli and Hazlett 2020: 13.9 %, 7.6 % at 5 %, partial R2 2.2 %."""
-    found = robustness_value(4.18445, 783)
-    assert found.value == pytest.approx(0.139, abs=5e-4)
-    assert found.at_alpha == pytest.approx(0.076, abs=5e-4)
-    assert found.partial_r2 == pytest.approx(0.022, abs=5e-4)
-
-
-def test_a_cause_of_that_strength_takes_the_estimate_away():
-    """The bias of a cause that explains as much of both is the estimate itself (their eq. 8)."""
-    t, degrees = 3.0, 200
-    r = robustness_value(t, degrees).value
-    bias_in_errors = np.sqrt(r * r / (1.0 - r)) * np.sqrt(degrees)
-    assert bias_in_errors == pytest.approx(t)
-    assert robustness_value(1.0, 200).at_alpha == 0.0
-
-
 @pytest.mark.parametrize(
     ("call", "words"),
     [
@@ -74,7 +57,6 @@ def test_a_cause_of_that_strength_takes_the_estimate_away():
         (lambda: stepped_wedge(np.zeros((3, 3)), within=1.0, between=0.0), "some to start before others"),
         (lambda: stepped_wedge([[0.0, 0.5]], within=1.0, between=0.0), "zeros and ones"),
         (lambda: stepped_wedge(staggered(4, 3), within=0.0, between=0.0), "expected above 0"),
-        (lambda: robustness_value(np.inf, 10), "expected finite"),
     ],
 )
 def test_refusals(call, words):
