@@ -95,6 +95,9 @@ def test_the_width_of_the_interval_does_not_grow_with_the_effect():
         wide.append(synthetic_control(y, 0, 10))
     np.testing.assert_allclose([e.high for e in wide], [e.high + 10.0 for e in narrow], rtol=1e-9)
     np.testing.assert_allclose([e.detectable for e in wide], [e.detectable for e in narrow], rtol=1e-9)
+    for e in narrow:
+        told = e.effect < e.detectable[0] or e.effect > e.detectable[1]
+        assert told == (not e.low <= 0.0 <= e.high), "an estimate beyond them is told from none"
 
 
 def test_few_donors_lower_the_level_that_is_said():

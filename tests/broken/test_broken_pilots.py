@@ -44,7 +44,12 @@ ONE_MISTAKE: dict[str, Mistake] = {
     "tiles that are not there": (PLAN, TREATED, with_more("  tiles: tiles.csv\n"), PLAN, "tiles", "tiles.csv", "correct"),
 }
 # fmt: on
-KNOWN_COMPANY = {"strength by no baseline", "every region treated", "a next stage without baselines", "weights without residents"}
+KNOWN_COMPANY = {
+    "strength by no baseline",
+    "every region treated",
+    "a next stage without baselines",
+    "weights without residents",
+}
 
 
 @pytest.mark.parametrize("name", ONE_MISTAKE)

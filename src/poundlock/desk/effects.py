@@ -216,7 +216,7 @@ def _several(pilot: Pilot, outcome: Outcome, of: Case, digest: str) -> OutcomeSt
         ),
         error=_parted(agreement),
     )
-    detectable = (wide + float(norm.ppf(POWER))) * error
+    found = (wide + float(norm.ppf(POWER))) * error
     path, level = _path(groups, of, pilot)
     return OutcomeStudy(
         outcome.id,
@@ -229,7 +229,7 @@ def _several(pilot: Pilot, outcome: Outcome, of: Case, digest: str) -> OutcomeSt
         tuple(of.units[k] for k in of.treated),
         "imputation" if method == IMPUTATION else "group-time difference in differences",
         event.error_before,
-        detectable,
+        (-found, found),
         path,
         level,
         None,

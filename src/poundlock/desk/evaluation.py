@@ -57,8 +57,8 @@ class Doubted:
 @dataclass(frozen=True)
 class OutcomeStudy:
     """One outcome of the pilot. effect: of one treated region; None where several are treated, or nothing could be estimated (then `evidence.missing` says why).
-    units: names in the order of the estimate, treated: those under treatment. dropped: regions left out for missing values, by name. method: that leads. path: by period, at
-    path_level. agreement: of the two engines. beside: other estimators; what_if: the leading one on other terms. watch: looks in every period, or
+    units: names in the order of the estimate, treated: those under treatment. dropped: regions left out for missing values, by name. method: that leads. detectable: of one treated region, estimates
+    below the first and above the second would have been told from none; of several, effects of this size would be found with 80 % chance. path: by period, at path_level. agreement: of the two engines. beside: other estimators; what_if: the leading one on other terms. watch: looks in every period, or
     why there are none. placebos: the same by comparison with other regions, where there are a hundred."""
 
     id: str
@@ -71,7 +71,7 @@ class OutcomeStudy:
     treated: tuple[str, ...] = ()
     method: str = ""
     pre_error: float | None = None
-    detectable: float | None = None
+    detectable: tuple[float, float] | None = None
     path: tuple[Step, ...] = ()
     path_level: float = 0.9
     path_p: float | None = None

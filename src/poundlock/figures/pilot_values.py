@@ -39,7 +39,7 @@ def _study(s: OutcomeStudy) -> dict[str, Any]:
         "dropped": list(s.dropped),
         "periods": list(s.periods),
         "pre_error": s.pre_error,
-        "detectable": s.detectable,
+        "detectable": plain(s.detectable),
         "by_period": {
             "level": s.path_level,
             "p_value": s.path_p,

@@ -43,7 +43,12 @@ def effect_sentence(pilot: Pilot, study: OutcomeStudy) -> str:
     ]
     said += _of_one(pilot, study) if study.effect is not None else _of_several(study, outcome)
     if study.detectable is not None:
-        said.append(f"An effect smaller than {study.detectable:.3f} could not have been told from none.")
+        down, up = study.detectable
+        said.append(
+            f"Estimates below {signed(down)} or above {signed(up)} would have been told from none."
+            if study.effect is not None
+            else f"An effect of {up:.3f} would be found in 80 % of cases."
+        )
     if study.dropped:
         said.append(f"Left out for missing years: {', '.join(study.dropped)}.")
     if outcome.note:
@@ -219,7 +224,14 @@ def answer_sentence(study: OutcomeStudy, limit: float, sign: float) -> str:
         )
     if e.doubts:
         return f"{said}; but it does not decide: {'; '.join(d.reason for d in e.doubts)}."
-    can = (
-        f"; they could show an effect of {study.detectable:.3f} or more, and no smaller one" if study.detectable else ""
-    )
-    return f"{said}{can}."
+    return f"{said}{_could(study, sign)}."
+
+
+def _could(study: OutcomeStudy, sign: float) -> str:
+    """What would have been found."""
+    if study.detectable is None:
+        return ""
+    end = study.detectable[1] if sign > 0 else study.detectable[0]
+    if study.effect is None:
+        return f"; an effect of {signed(end)} would be found in 80 % of cases"
+    return f"; an estimate {'above' if sign > 0 else 'below'} {signed(end)} would have been told from none"

@@ -27,7 +27,7 @@ class Effect:
     (donors,). donors: unit numbers. weights: (donors,), sum to one. in_time: mean gap after a pretended earlier start
     with its own interval, or None. leave_one_out: smallest and largest effect when
     each donor with weight is dropped, with that donor's unit number (-1: none dropped).
-    detectable: the smallest effect that would have been told from nought.
+    detectable: estimates below the first and above the second of these would have been told from nought; the interval moves with the effect as a whole.
     """
 
     effect: float
@@ -40,7 +40,7 @@ class Effect:
     units: int
     pre_error: float
     pre_error_rank: int
-    detectable: float
+    detectable: tuple[float, float]
     leave_one_out: tuple[tuple[float, int], tuple[float, int]]
     in_time: tuple[float, float, float] | None
     weights: Floats = field(repr=False)
@@ -104,7 +104,7 @@ def synthetic_control(
         units=len(y),
         pre_error=float(pre_error[treated]),
         pre_error_rank=int(np.count_nonzero(pre_error <= pre_error[treated])),
-        detectable=test.detectable(),
+        detectable=(effect - high, effect - low),
         leave_one_out=_leave_one_out(y, treated, start, donors, weights, effect),
         in_time=_in_time(y[:, :start], treated, in_time, level),
         weights=weights,
@@ -159,11 +159,6 @@ class _PlaceboTest:
             if self.p_value(sign * float(probe)) * len(self.gap) <= self.rejected + 1e-9:
                 return float(point)
         return np.inf
-
-    def detectable(self) -> float:
-        """Smallest estimate that would be told from none, were the estimated effect not there."""
-        others = np.delete(self.statistics(float(self.gap[self.treated])), self.treated)
-        return float(np.sort(others)[-self.rejected]) * float(self.scale[self.treated])
 
 
 def _place(unit: int, among_others_of: int) -> int:
