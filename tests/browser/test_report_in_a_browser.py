@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import require
+from conftest import EXAMPLES, require
+from poundlock import evaluate
 from poundlock.figures import write_report
 
 pytestmark = pytest.mark.browser
@@ -41,6 +42,12 @@ def report(zhejiang, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_report(zhejiang, tmp_path_factory.mktemp("report"))[0]
 
 
+@pytest.fixture(scope="module")
+def evaluation(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    found = evaluate(EXAMPLES / "zhejiang" / "plan.yaml")
+    return write_report(found, tmp_path_factory.mktemp("evaluation"))[0]
+
+
 def opened(browser, report: Path, **options):
     page = browser.new_page(**options)
     said: list[str] = []
@@ -58,6 +65,17 @@ def test_it_opens_quietly_and_fits(browser, report: Path, width: int, scheme: st
     page, said, asked = opened(browser, report, viewport={"width": width, "height": 900}, color_scheme=scheme)
     assert said == []
     assert asked == [report.as_uri()]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator("h1").inner_text().startswith("Funding of science")
+    assert page.locator("figure svg").count() == page.locator("figure").count() > 5
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_evaluation_opens_quietly_and_fits(browser, evaluation: Path, width: int, scheme: str):
+    page, said, asked = opened(browser, evaluation, viewport={"width": width, "height": 900}, color_scheme=scheme)
+    assert said == []
+    assert asked == [evaluation.as_uri()]
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.locator("h1").inner_text().startswith("Funding of science")
     assert page.locator("figure svg").count() == page.locator("figure").count() > 5

@@ -70,12 +70,7 @@ def proposal_sentences(p: Proposal) -> list[str]:
             if p.chosen
             else ""
         )
-        alike = (
-            f"; of regions of mean size, {p.alike:.0f} could start at once (Li, Mao and Bojinov 2023)"
-            if p.alike is not None and np.isfinite(p.alike)
-            else ""
-        )
-        said.append(f"{room}{used}{alike}.")
+        said.append(f"{room}{used}{_alike(p)}.")
     if len(p.started) > 1:
         said.append(
             f"If all that consent start over {len(p.started)} waves, {', '.join(str(n) for n in p.started)} of them should have started by each (Xiong, Athey, Bayati and Imbens 2024)."
@@ -86,6 +81,15 @@ def proposal_sentences(p: Proposal) -> list[str]:
         )
     said.append(f"Equals are ordered by chance, seed {p.seed}. People choose.")
     return said
+
+
+def _alike(p: Proposal) -> str:
+    """How many regions of the candidates' mean size could start at once."""
+    if p.alike is None or not np.isfinite(p.alike):
+        return ""
+    if p.alike < 1:
+        return "; one region of the candidates' mean size could exceed it alone"
+    return f"; of regions of the candidates' mean size, {p.alike:.0f} could start at once (Li, Mao and Bojinov 2023)"
 
 
 def _points(share: float | None) -> str:

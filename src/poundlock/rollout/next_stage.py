@@ -153,22 +153,16 @@ def next_stage(
     regions. Raises ValueError for shapes that disagree, values missing, and a count below one.
     """
     _checked(of, regions, waves)
-    prior, notes = _prior(of.characteristics, among, 0.5), []
+    known = _Known(_prior(of.characteristics, among, 0.5), of.tried, noise)
+    notes = list[str]()
     if of.risk is None or room is None:
         notes.append("Risk is not counted here: it was not measured.")
     able, passed = _able(of, room)
     limit = _Limit(of.risk if room is not None else None, room or 0.0, risk_error, risk_own, exceed)
     order = np.empty(len(of.names), dtype=np.int64)  # of names, so that the order of rows does not matter
     order[np.argsort(of.names)] = np.random.default_rng(seed).permutation(len(of.names))
-    chosen = list[int]()
-    weak = of.strength <= np.quantile(of.strength, WEAK)
-    if weak_wanted:
-        fitting = [k for k in able if weak[k] and limit.holds([k])]
-        if fitting:
-            chosen.append(_best(prior, of.tried, chosen, fitting, noise, order))
-        else:
-            which = "that consents fits the room for risk" if any(weak[able]) else "has consented that is not tried yet"
-            notes.append(f"No weak region {which}: the stage would teach little of weak ones.")
+    first = _weakest(of, able, limit, notes) if weak_wanted else []
+    chosen = [_best(known, [], first, order)] if first else list[int]()
     pool = list[int]()
     while len(chosen) < regions:
         fitting = [k for k in able if k not in chosen and limit.holds([*chosen, k])]
@@ -177,11 +171,40 @@ def next_stage(
         if choose_by == "k-median":
             pool = [k for k in pool if k in fitting] or _representative(of, fitting, regions, chosen, order)
             fitting = pool
-        chosen.append(_best(prior, of.tried, chosen, fitting, noise, order))
-    passed += _left_over(of, able, chosen, limit)
-    return _proposal(
-        of, prior, chosen, passed, limit, notes, weak_wanted, weak, noise, (waves, within, between), (choose_by, seed)
+        chosen.append(_best(known, chosen, fitting, order))
+    started, power = _roll_out(int(np.sum(of.consented & ~of.tried)), waves, within, between)
+    counted = limit.risk is not None
+    return Proposal(
+        chosen=tuple(_told(of, known, chosen, k, limit, bool(first) and k == 0) for k in range(len(chosen))),
+        passed=(*passed, *_left_over(of, able, chosen, limit)),
+        teaches=known.removed([], chosen),
+        risk=float(limit.risk[chosen].sum()) if limit.risk is not None else None,
+        room=limit.room if counted else None,
+        exceeds=limit.chance(chosen) if counted else None,
+        alike=_alike(of, limit),
+        started=started,
+        power=power,
+        notes=tuple(notes),
+        chosen_by=choose_by,
+        seed=seed,
     )
+
+
+class _Known(NamedTuple):
+    """What is believed of the effect in every region: prior (n, n), who was tried, and the standard error that each told with."""
+
+    prior: Floats
+    tried: Mask
+    noise: float
+
+    def removed(self, earlier: list[int], new: list[int]) -> float:
+        """Share of what is unknown of the regions left that new ones remove, after earlier ones."""
+        known = self.tried.copy()
+        known[earlier] = True
+        before = _left(self.prior, known, self.noise)
+        known[new] = True
+        after, rest = _left(self.prior, known, self.noise), ~known
+        return float(1.0 - after[rest].sum() / before[rest].sum()) if rest.any() else 0.0
 
 
 class _Limit(NamedTuple):
@@ -233,24 +256,22 @@ def _able(of: Candidates, room: float | None) -> tuple[list[int], list[tuple[str
     return able, passed
 
 
-def _best(
-    prior: Floats, tried: Mask, chosen: list[int], fitting: list[int], noise: float, order: NDArray[np.int64]
-) -> int:
+def _weakest(of: Candidates, able: list[int], limit: _Limit, notes: list[str]) -> list[int]:
+    """Weak regions that fit the room for risk; where there is none, a note says which way."""
+    weak = of.strength <= np.quantile(of.strength, WEAK)
+    fitting = [k for k in able if weak[k] and limit.holds([k])]
+    if not fitting:
+        which = "that consents fits the room for risk" if any(weak[able]) else "has consented that is not tried yet"
+        notes.append(f"No weak region {which}: the stage would teach little of weak ones.")
+    return fitting
+
+
+def _best(known: _Known, chosen: list[int], fitting: list[int], order: NDArray[np.int64]) -> int:
     """The one that teaches most after those chosen; equals in the drawn order."""
-    values = {k: _teaches(prior, tried, chosen, k, noise) for k in fitting}
+    values = {k: known.removed(chosen, [k]) for k in fitting}
     most = max(values.values())
     equal = [k for k, value in values.items() if value >= most - TIE]
     return min(equal, key=lambda k: int(order[k]))
-
-
-def _teaches(prior: Floats, tried: Mask, chosen: list[int], new: int, noise: float) -> float:
-    """Share of what is unknown of the regions left, that one more removes."""
-    known = tried.copy()
-    known[chosen] = True
-    before = _left(prior, known, noise)
-    known[new] = True
-    after, rest = _left(prior, known, noise), ~known
-    return float(1.0 - after[rest].sum() / before[rest].sum()) if rest.any() else 0.0
 
 
 def _representative(
@@ -279,73 +300,34 @@ def _left_over(of: Candidates, able: list[int], chosen: list[int], limit: _Limit
     return passed
 
 
-def _proposal(
-    of: Candidates,
-    prior: Floats,
-    chosen: list[int],
-    passed: list[tuple[str, str]],
-    limit: _Limit,
-    notes: list[str],
-    on_purpose: bool,
-    weak: Mask,
-    noise: float,
-    plan: tuple[int, float, float],
-    how: tuple[str, int],
-) -> Proposal:
-    told = tuple(
-        _told(of, prior, chosen, k, limit, on_purpose and k == 0 and bool(weak[one]), noise)
-        for k, one in enumerate(chosen)
-    )
-    known = of.tried.copy()
-    known[chosen] = True
-    rest, before, after = ~known, _left(prior, of.tried, noise), _left(prior, known, noise)
-    able = int(np.sum(of.consented & ~of.tried))
-    waves, within, between = plan
-    started: tuple[int, ...] = (able,)
-    power = None
-    if able >= 2 and waves >= 2:
-        schedule = staggered(able, waves)
-        started = tuple(int(n) for n in schedule.sum(axis=0))
-        if within > 0.0 and len(set(started)) > 1:
-            power = stepped_wedge(
-                np.hstack([np.zeros((able, 1), dtype=bool), schedule]), within=within, between=between
-            )
-    counted = limit.risk is not None
-    alike = None
-    if limit.risk is not None:
-        mine = limit.risk[of.consented & ~of.tried]
-        mine = mine[np.isfinite(mine)]
-        if len(mine):
-            alike = wave_size(
-                float(mine.mean()),
-                limit.error * float(mine.mean()),
-                limit.own * float(mine.mean()),
-                limit.room,
-                limit.exceed,
-            )
-    return Proposal(
-        chosen=told,
-        passed=tuple(passed),
-        teaches=float(1.0 - after[rest].sum() / before[rest].sum()) if chosen and rest.any() else 0.0,
-        risk=float(limit.risk[chosen].sum()) if limit.risk is not None else None,
-        room=limit.room if counted else None,
-        exceeds=limit.chance(chosen) if counted else None,
-        alike=alike,
-        started=started,
-        power=power,
-        notes=tuple(notes),
-        chosen_by=how[0],
-        seed=how[1],
-    )
+def _roll_out(able: int, waves: int, within: float, between: float) -> tuple[tuple[int, ...], Power | None]:
+    """How many of those that consent should have started by each wave, after a period in which none has, and what that could find."""
+    if able < 2 or waves < 2:
+        return (able,), None
+    schedule = staggered(able, waves)
+    started = tuple(int(n) for n in schedule.sum(axis=0))
+    if within <= 0.0 or len(set(started)) < 2:
+        return started, None
+    treated = np.hstack([np.zeros((able, 1), dtype=bool), schedule])
+    return started, stepped_wedge(treated, within=within, between=between)
 
 
-def _told(
-    of: Candidates, prior: Floats, chosen: list[int], place: int, limit: _Limit, weak: bool, noise: float
-) -> Chosen:
+def _alike(of: Candidates, limit: _Limit) -> float | None:
+    """How many regions of the candidates' mean risk could start at once."""
+    if limit.risk is None:
+        return None
+    own = limit.risk[of.consented & ~of.tried]
+    own = own[np.isfinite(own)]
+    if not len(own):
+        return None
+    mean = float(own.mean())
+    return wave_size(mean, limit.error * mean, limit.own * mean, limit.room, limit.exceed)
+
+
+def _told(of: Candidates, known: _Known, chosen: list[int], place: int, limit: _Limit, weak: bool) -> Chosen:
     one, earlier = chosen[place], chosen[:place]
-    teaches = _teaches(prior, of.tried, earlier, one, noise)
     reason = "of those that consent and fit, it teaches most" + (" after those above" if earlier else "")
     if weak:
         reason = "weak on purpose: its strength lies in the lowest third of all regions; " + reason
     risk = float(limit.risk[one]) if limit.risk is not None else None
-    return Chosen(of.names[one], teaches, risk, weak, reason)
+    return Chosen(of.names[one], known.removed(earlier, [one]), risk, weak, reason)
