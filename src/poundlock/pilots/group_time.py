@@ -69,22 +69,27 @@ class GroupTime:
         at = tuple(sorted({_place(self.cells[k], over) for k in chosen}))
         if not any(c.period >= c.group for c in self.cells):
             raise ValueError("no period after any start; expected at least one")
-        found = [self._mean([k for k in chosen if _place(self.cells[k], over) == one]) for one in at]
-        effect, influence = np.array([e for e, _ in found]), np.column_stack([i for _, i in found])
+        starts, code = np.unique(self.first, return_inverse=True)
+        effect, rows = np.empty(len(at)), np.empty((len(at), len(code)))
+        for number, one in enumerate(at):
+            mine = [k for k in chosen if _place(self.cells[k], over) == one]
+            effect[number] = self._mean(mine, starts, code, rows[number])
+        influence = rows.T
         after = np.array([over != "event" or one >= 0 for one in at])
         overall, whole = self._overall(over, at, effect, influence, after)
         error = np.array([standard_error(column, self.cluster) for column in influence.T])
         return Aggregate(over, at, effect, error, overall, standard_error(whole, self.cluster), influence, whole)
 
-    def _mean(self, chosen: list[int]) -> tuple[float, Floats]:
-        """Mean of cells by the sizes of their groups, and its influence function."""
+    def _mean(self, chosen: list[int], starts: Floats, code: NDArray[np.int64], influence: Floats) -> float:
+        """Mean of cells by the sizes of their groups; its influence function is filled in. starts: of groups, rising; code (u,): of each unit."""
         effects = np.array([self.cells[k].effect for k in chosen])
         share = self.share[chosen]
-        weights = share / share.sum()
-        groups = np.array([self.cells[k].group for k in chosen])
-        moved = self.weight[:, None] * (self.first[:, None] == groups) - share
-        by_size = moved @ (effects / share.sum()) - moved.sum(axis=1) * float(share @ effects) / share.sum() ** 2
-        return float(weights @ effects), self.influence[:, chosen] @ weights + by_size
+        mean = float(share @ effects / share.sum())
+        by_group = np.zeros(len(starts))  # what one more unit of a group moves the mean by
+        np.add.at(by_group, np.searchsorted(starts, [self.cells[k].group for k in chosen]), effects - mean)
+        np.dot(share / share.sum(), self.influence.T[chosen], out=influence)
+        influence += self.weight * (by_group / share.sum())[code]
+        return mean
 
     def _overall(
         self, over: Over, at: tuple[int, ...], effect: Floats, influence: Floats, after: Mask
@@ -127,7 +132,7 @@ def group_time(
     y, g, t = checked_panel(outcome, first, periods)
     x, w, c = _beside(len(y), covariates, weights, cluster)
     by_period = np.ascontiguousarray(y.T)
-    cells, rows = [], []
+    cells, rows = list[Cell](), np.empty((len(np.unique(g[np.isfinite(g)])) * (len(t) - 1), len(g)))
     for group in np.unique(g[np.isfinite(g)]):
         before = np.flatnonzero(t < group - anticipation)
         if not len(before):
@@ -139,13 +144,12 @@ def group_time(
             known = against.tobytes()
             if known not in compared:
                 compared[known] = _compared(g == group, against, x, w, method)
-            cell, influence = _cell(by_period[number] - by_period[base], compared[known], c, int(group), int(t[number]))
-            cells.append(cell)
-            rows.append(influence)
+            change, at = by_period[number] - by_period[base], (int(group), int(t[number]))
+            cells.append(_cell(change, compared[known], c, at, rows[len(cells)]))
     if not cells:
         raise ValueError("every treated unit is treated from the first period on; expected a period before the start")
     share = np.array([np.mean(w * (g == cell.group)) for cell in cells])
-    return GroupTime(tuple(cells), np.stack(rows, axis=1), share, w, g, c, controls, method, int(t[0]))
+    return GroupTime(tuple(cells), rows[: len(cells)].T, share, w, g, c, controls, method, int(t[0]))
 
 
 def _place(cell: Cell, over: Over) -> int:
@@ -157,7 +161,7 @@ def standard_error(influence: Floats, cluster: NDArray[np.int64] | None) -> floa
     """From an influence function, (u,); of clusters, from the sums within each."""
     units = len(influence)
     if cluster is None:
-        return float(np.sqrt(np.mean(influence**2) / units))
+        return float(np.sqrt(influence @ influence)) / units
     sums = np.bincount(cluster, weights=influence)
     return float(np.sqrt(np.sum(sums**2)) / units)
 
@@ -232,7 +236,8 @@ def _beside(
 
 class _Compared(NamedTuple):
     """One group and its controls: inside (u,), and of those d, covariates x, weights w. The chance of treatment and the influence of each unit on
-    its coefficients, the gram matrix of controls; None where the method has no use for them."""
+    its coefficients, the gram matrix of controls; None where the method has no use for them. on_treated, on_controls (u,): without covariates, what one
+    unit counts in either mean, times all units."""
 
     inside: Mask
     d: Mask
@@ -241,6 +246,8 @@ class _Compared(NamedTuple):
     chance: Floats | None
     on_logit: Floats | None
     gram: Floats | None
+    on_treated: Floats
+    on_controls: Floats
 
 
 def _against(g: Floats, group: float, latest: float, controls: Controls, period: float) -> Mask:
@@ -264,24 +271,30 @@ def _compared(treated: Mask, against: Mask, x: Floats, w: Floats, method: Method
         chance, on_logit = _propensity(d, own_x, own_w)
     if x.shape[1] > 1 and method != "weighting":
         gram = (own_x * (own_w * ~d)[:, None]).T @ own_x / len(own_x)
-    return _Compared(inside, d, own_x, own_w, chance, on_logit, gram)
+    of_treated, of_controls = (len(w) * w * mask / float(w[mask].sum()) for mask in (treated, against))
+    return _Compared(inside, d, own_x, own_w, chance, on_logit, gram, of_treated, of_controls)
 
 
 def _cell(
-    change: Floats, of: _Compared, cluster: NDArray[np.int64] | None, group: int, period: int
-) -> tuple[Cell, Floats]:
-    """One group in one period, and its influence function over all units."""
-    effect, own = _effect(change[of.inside], of)
-    influence = np.zeros(len(change))
-    influence[of.inside] = own * (len(change) / len(own))
-    error = standard_error(influence, cluster)
-    treated = int(of.d.sum())
-    return Cell(group, period, effect, error, treated, len(own) - treated), influence
+    change: Floats, of: _Compared, cluster: NDArray[np.int64] | None, at: tuple[int, int], influence: Floats
+) -> Cell:
+    """One group in one period; its influence function over all units is filled in."""
+    treated = int(np.count_nonzero(of.d))
+    if of.x.shape[1] == 1:  # a difference of means
+        first, second = (float(part @ change) / len(change) for part in (of.on_treated, of.on_controls))
+        np.multiply(of.on_treated, change - first, out=influence)
+        influence -= of.on_controls * (change - second)
+        effect = first - second
+    else:
+        effect, own = _effect(change[of.inside], of)
+        influence[:] = 0.0
+        influence[of.inside] = own * (len(change) / len(own))
+    return Cell(*at, effect, standard_error(influence, cluster), treated, len(of.d) - treated)
 
 
 def _effect(change: Floats, of: _Compared) -> tuple[float, Floats]:
     """Mean change of the treated less what their controls tell of it, and the influence of each unit (Sant'Anna and Zhao 2020, eq. 3.1, and the
-    appendix for the influence functions). Without covariates all methods are the difference of means."""
+    appendix for the influence functions)."""
     d, x, w = of.d, of.x, of.w
     own = w * d
     mean = float(own.mean())
