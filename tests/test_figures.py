@@ -83,7 +83,7 @@ def test_every_figure_has_words_and_data(starter_run):
         *(frontier_figure(a, s) for s in a.searches),
         *(effect_figure(a.plan.pilot, s) for s in a.studies),
         *(period_figure(s) for s in a.studies),
-        *(forest_figure(a.plan.pilot, s) for s in a.studies),
+        *(forest_figure(a.plan.pilot, s, 0.0, 1.0) for s in a.studies),
     ]
     assert len(figures) == 7
     for figure in figures:

@@ -120,9 +120,9 @@ def test_leaving_out_the_only_good_donor_shows():
     draw = np.random.default_rng(3)
     y = draw.normal(0, 1, (8, 14))
     y[0] = y[1] + draw.normal(0, 0.01, 14)
-    (low, _), (high, _) = found = synthetic_control(y, 0, 10).leave_one_out
+    (low, *_), (high, *_) = found = synthetic_control(y, 0, 10).leave_one_out
     assert high - low > 0.1
-    assert 1 in {unit for _, unit in found}
+    assert 1 in {unit for _, unit, _ in found}
 
 
 @pytest.mark.parametrize(

@@ -16,12 +16,14 @@ GRID: Final = "#dde2e7"
 SERIES: Final = ("#0b5cad", "#c2571a", "#7a8794", "#2f7d4f", "#8a4fae", "#94751c", "#1d7f8c", "#b03a6f")
 LIMIT: Final = "#b3261e"
 FAINT: Final = "#c3cad1"
+PAPER: Final = "#ffffff"
 VARIABLES: Final = {
     INK: "--ink",
     QUIET: "--quiet",
     GRID: "--grid",
     LIMIT: "--limit",
     FAINT: "--faint",
+    PAPER: "--paper",
     **{c: f"--series-{k + 1}" for k, c in enumerate(SERIES)},
 }
 FONT: Final = (

@@ -260,8 +260,7 @@ def _print_evaluation(a: Evaluation) -> None:
         console.print(Text(said, style="dim"))
     for study in a.pilot.outcomes:
         console.print(Text.assemble("\n", (study.id, "bold"), f": {answer_sentence(study, *asked(a.plan, study.id))}"))
-        console.print(Text(engines_sentence(study), style="dim"))
-    console.print("")
+    console.print(Text(f"\n{engines_sentence(a.pilot.outcomes)}\n", style="dim"))
     console.print(_gates(a.verdict))
     _print_sentence(console, a.verdict)
 

@@ -48,8 +48,8 @@ def _carried(
     how = (
         f"effects of {len(sites)} sites, reweighted to each region's baselines, with a regression on them (doubly robust)"
         if many
-        else f"{'One site' if len(sites) == 1 else f'{len(sites)} sites'} cannot be reweighted: the interval is widened by a stated amount for each standard "
-        f"deviation of distance, and nothing is carried beyond {pilot.elsewhere.farthest:g}. {pilot.elsewhere.why}"
+        else f"{'One site' if len(sites) == 1 else f'{len(sites)} sites'} cannot be reweighted: the same effect is assumed elsewhere, its interval widened for each standard "
+        f"deviation of distance by {_amounts(pilot.elsewhere.differs_by)}, and nothing is said beyond {pilot.elsewhere.farthest:g}. {pilot.elsewhere.why}"
     )
     found = {}
     for outcome, study in zip(pilot.outcomes, studies, strict=True):
@@ -61,6 +61,10 @@ def _carried(
             _one(pilot, panel, study, table, sites, k, by_site) for k in range(len(panel.units)) if k not in sites
         )
     return found, how
+
+
+def _amounts(by: dict[str, float]) -> str:
+    return ", ".join(f"{amount:g} ({outcome})" for outcome, amount in by.items())
 
 
 def _by_site(pilot: Pilot, panel: Panel, study: OutcomeStudy, outcome: str) -> tuple[Floats, Floats]:

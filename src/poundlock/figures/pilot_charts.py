@@ -10,7 +10,7 @@ import numpy as np
 
 from poundlock.desk.evaluation import OutcomeStudy
 from poundlock.figure import FAINT, QUIET, SERIES, Figure, lines
-from poundlock.figures.pilot_words import beside_rows, between, effect_sentence, signed
+from poundlock.figures.pilot_words import beside_rows, between, contrary, effect_sentence, signed
 from poundlock.pilots import Effect, Pilot
 from poundlock.rollout.wording import level_words
 
@@ -28,15 +28,25 @@ def effect_figure(pilot: Pilot, study: OutcomeStudy) -> Figure | None:
     paths = _paths(study, effect, name).properties(
         width=285, height=210, title=f"{name} and its comparison (synthetic control)"
     )
-    gaps = _gaps(study, effect, name).properties(width=285, height=210, title="Gap, among those of all other regions")
+    gaps = _gaps(study, effect, name).properties(width=285, height=210, title="Gap, beside those of other regions")
     return Figure(
         f"effect-{study.id}",
         "The region and its comparison",
-        effect_sentence(pilot, study),
+        effect_sentence(pilot, study) + _not_drawn(study, effect) + " Dotted: the start.",
         header,
         rows,
         alt.hconcat(paths, gaps, spacing=24),
     )
+
+
+def _poor(effect: Effect) -> float:
+    """Error before the start beyond which a region's gap is not drawn."""
+    return 5.0 * max(float(np.median(effect.donor_pre_error)), effect.pre_error)
+
+
+def _not_drawn(study: OutcomeStudy, effect: Effect) -> str:
+    poor = [study.units[d] for d, e in zip(effect.donors, effect.donor_pre_error, strict=True) if e > _poor(effect)]
+    return f" Not drawn for their poor fit before the start, but counted: {', '.join(poor)}." if poor else ""
 
 
 def _paths(study: OutcomeStudy, effect: Effect, name: str) -> Any:
@@ -59,7 +69,7 @@ def _paths(study: OutcomeStudy, effect: Effect, name: str) -> Any:
 
 
 def _gaps(study: OutcomeStudy, effect: Effect, name: str) -> Any:
-    cut = 5.0 * max(float(np.median(effect.donor_pre_error)), effect.pre_error)
+    cut = _poor(effect)
     others = [
         {"period": p, "unit": study.units[donor], "gap": float(g)}
         for donor, gaps, error in zip(effect.donors, effect.donor_gaps, effect.donor_pre_error, strict=True)
@@ -127,8 +137,10 @@ def period_figure(study: OutcomeStudy) -> Figure | None:
     said = f"Effect by {what}, {level_words(study.path_level)} intervals, {how}."
     if study.path_p is not None:
         said += f" All of them together: p = {study.path_p:.2f} of no effect in any."
+    if one:
+        said += " They compare periods of this region, the leading interval compares regions; they can disagree, and only the leading one decides."
     if sequence:
-        said += " Grey: the sequence of the mean effect so far, which holds at all looks together."
+        said += " Grey: bounds of the mean effect so far that allow for looking in every period."
     chart = alt.layer(*parts).properties(width=600, height=190)
     return Figure(f"periods-{study.id}", f"The effect by {what}", said, header, rows, chart)
 
@@ -148,8 +160,8 @@ def _sequence(study: OutcomeStudy) -> dict[int, str]:
     }
 
 
-def forest_figure(pilot: Pilot, study: OutcomeStudy) -> Figure | None:
-    """The leading estimate among other estimators, other terms and honest bounds. None without an estimate."""
+def forest_figure(pilot: Pilot, study: OutcomeStudy, limit: float, sign: float) -> Figure | None:
+    """The leading estimate among other estimators, other terms and honest bounds. limit, sign: what is asked, 1 for above. None without an estimate."""
     rows = beside_rows(pilot, study)
     e = study.evidence
     if not rows or e.value is None:
@@ -173,10 +185,15 @@ def forest_figure(pilot: Pilot, study: OutcomeStudy) -> Figure | None:
         ),
         color=alt.condition("datum.leads", alt.value(SERIES[0]), alt.value(SERIES[2])),
     )
-    bars = base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", title=None), x2="high:Q")
+    bars = base.mark_rule(strokeWidth=2).encode(
+        x=alt.X("low:Q", title="effect", axis=alt.Axis(tickCount=7)), x2="high:Q"
+    )
     dots = base.mark_point(filled=True, size=55).encode(x="effect:Q")
     chart = alt.layer(_zero("x"), bars, dots).properties(width=330, height=22 * len(rows))
-    said = "The leading estimate and what else was tried: none of these was chosen for its answer. Where their intervals fall apart, the answer leans on the method."
+    said = "The leading estimate, and what else was tried; none was chosen for its answer."
+    if doubted.mean is not None:
+        said += f" Rows that begin with 'if' start from {signed(doubted.mean)}, the effect against the last period before the start alone."
+    said += contrary(study, limit, sign)
     header = ("estimate", "effect", "interval", "how")
     return Figure(f"beside-{study.id}", "How far the answer leans on the method", said, header, tuple(rows), chart)
 

@@ -24,8 +24,8 @@ from poundlock.figures.whom_charts import index_rows, inequality_figure
 from poundlock.rollout.plan import EffectGate
 
 
-def pilot_content(plan: PlanFile, found: PilotStudy | None) -> dict[str, Any] | None:
-    """Everything the template shows of a pilot, figures drawn. None without one."""
+def pilot_content(plan: PlanFile, found: PilotStudy | None, verdict: str) -> dict[str, Any] | None:
+    """Everything the template shows of a pilot, figures drawn; None without one. verdict: the worst finding."""
     if plan.pilot is None or found is None:
         return None
     pilot, panel = plan.pilot, found.panel
@@ -38,12 +38,13 @@ def pilot_content(plan: PlanFile, found: PilotStudy | None) -> dict[str, Any] | 
         "caveat": pilot.caveat,
         "audit": _if_any(audit_figure(found.places)),
         "no_audit": found.places.audit_missing,
+        "engines": engines_sentence(found.outcomes),
         "outcomes": [_outcome(plan, study) for study in found.outcomes],
         "inequality": _if_any(inequality_figure(pilot, found.whom)),
         "index_rows": rows,
         "index_how": how,
         "maps": [drawn(figure) for figure in maps if figure is not None],
-        "proposal": proposal_table(plan, found.places),
+        "proposal": proposal_table(plan, panel, found.places, verdict),
     }
 
 
@@ -67,9 +68,9 @@ def _if_any(figure: Figure | None) -> dict[str, Any] | None:
 def _outcome(plan: PlanFile, study: OutcomeStudy) -> dict[str, Any]:
     assert plan.pilot is not None
     pilot = plan.pilot
-    figures = (effect_figure(pilot, study), period_figure(study), forest_figure(pilot, study))
+    figures = (effect_figure(pilot, study), period_figure(study), forest_figure(pilot, study, *asked(plan, study.id)))
     said = [effect_sentence(pilot, study)] if study.effect is None else []
-    said += [engines_sentence(study), looks_sentence(study), unseen_sentence(study)]
+    said += [looks_sentence(pilot, study), unseen_sentence(study)]
     return {
         "label": outcome_of(pilot, study).label,
         "answer": answer_sentence(study, *asked(plan, study.id)),

@@ -70,7 +70,9 @@ def _study(s: OutcomeStudy) -> dict[str, Any]:
             "units": e.units,
             "p_value": e.p_value,
             "smallest_p": e.smallest_p,
-            "leave_one_out": [{"effect": x, "without": s.units[d] if d >= 0 else None} for x, d in e.leave_one_out],
+            "leave_one_out": [
+                {"effect": x, "without": s.units[d] if d >= 0 else None, "pre_error": p} for x, d, p in e.leave_one_out
+            ],
             "in_time": [plain(x) for x in e.in_time] if e.in_time else None,
             "gaps": [float(g) for g in e.gaps],
             "weights": {s.units[d]: float(w) for d, w in zip(e.donors, e.weights, strict=True) if w > 1e-9},

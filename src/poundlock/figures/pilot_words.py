@@ -12,6 +12,7 @@ from poundlock.pilots.by_diff_diff import PINNED
 from poundlock.rollout.wording import level_words
 
 Row = tuple[str, str, str, str]
+TIMES = {0.5: "half as much as", 1.0: "as much as", 2.0: "twice as much as"}
 HONEST = "difference in differences against the last period before the start, honest bounds (Rambachan and Roth 2023)"
 
 
@@ -42,13 +43,12 @@ def effect_sentence(pilot: Pilot, study: OutcomeStudy) -> str:
         f"Mean effect after the start {signed(e.value)}{percent}, {level_words(e.level or pilot.level)} interval {between(e.low, e.high)}."
     ]
     said += _of_one(pilot, study) if study.effect is not None else _of_several(study, outcome)
-    if study.detectable is not None:
-        down, up = study.detectable
-        said.append(
-            f"Estimates below {signed(down)} or above {signed(up)} would have been told from none."
-            if study.effect is not None
-            else f"An effect of {up:.3f} would be found in 80 % of cases."
-        )
+    if e.level is not None and abs(e.level - pilot.level) > 0.004:
+        agreed, reached = level_words(pilot.level), level_words(e.level)
+        said.append(f"{agreed} was agreed; with {len(study.units)} regions the level nearest to it is {reached}.")
+    if pilot.neighbours:
+        count = len(pilot.neighbours)
+        said.append(f"{count} {'neighbour is' if count == 1 else 'neighbours are'} not compared with.")
     if study.dropped:
         said.append(f"Left out for missing years: {', '.join(study.dropped)}.")
     if outcome.note:
@@ -64,24 +64,28 @@ def _of_one(pilot: Pilot, study: OutcomeStudy) -> list[str]:
         for w, d in sorted(zip(e.weights, e.donors, strict=True), reverse=True)
         if w >= 0.005
     )
-    (least, without_least), (most, without_most) = e.leave_one_out
+    least, most = e.leave_one_out
     said = [
         f"By the test behind this interval p = {e.p_value:.2f}, and with {e.units} regions it could not be below {e.smallest_p:.2f}.",
         f"By the published statistic, the ratio of gaps after and before the start, it ranks {e.rank} of {e.units}. Fit "
         f"before the start: error {e.pre_error:.4f} (limit {outcome.largest_pre_error:g}), {e.pre_error_rank} of {e.units}.",
-        f"Comparison: {donors}. Leaving out one of them at a time moves the effect between {signed(least)}"
-        f"{_without(study, without_least)} and {signed(most)}{_without(study, without_most)}.",
+        f"Comparison: {donors}. Leaving out one of them at a time moves the effect between {_without(study, outcome, *least)} and {_without(study, outcome, *most)}.",
     ]
     if e.in_time is not None:
         value, low, high = e.in_time
+        part = f", {abs(value / e.effect):.0%} of the effect found" if e.effect else ""
         said.append(
-            f"Pretending a start in {outcome.in_time_placebo} gives {signed(value)}, interval {between(low, high)}."
+            f"A pretended start in {outcome.in_time_placebo}, where there should be no effect, gives {signed(value)}{part}; interval {between(low, high)}."
         )
     return said
 
 
-def _without(study: OutcomeStudy, unit: int) -> str:
-    return f" (without {study.units[unit]})" if unit >= 0 else " (with all)"
+def _without(study: OutcomeStudy, outcome: Outcome, effect: float, unit: int, error: float) -> str:
+    """An effect without one donor; where its comparison does not fit, that is said."""
+    if unit < 0:
+        return f"{signed(effect)} (with all)"
+    poor = f", error before the start {error:.3f}, no usable comparison" if error > outcome.largest_pre_error else ""
+    return f"{signed(effect)} (without {study.units[unit]}{poor})"
 
 
 def _of_several(study: OutcomeStudy, outcome: Outcome) -> list[str]:
@@ -95,44 +99,41 @@ def _of_several(study: OutcomeStudy, outcome: Outcome) -> list[str]:
     return said
 
 
-def engines_sentence(study: OutcomeStudy) -> str:
-    """Whether two engines give the same answer."""
-    said = []
-    for one in study.agreement:
-        verb = "agree" if one.agree else "DISAGREE"
-        apart = abs(one.ours.effect - one.other.effect)
-        errors = (
-            "" if math.isnan(one.ours.error) else f", standard errors by {abs(one.ours.error - one.other.error):.1e}"
-        )
-        said.append(
-            f"Two engines, ours and diff-diff {PINNED}, {verb} on {one.method}: they differ by {apart:.1e}{errors}."
-        )
-    return " ".join(said)
+def engines_sentence(studies: tuple[OutcomeStudy, ...]) -> str:
+    """Whether a second program gives the same effects; by how much they part where it does not."""
+    parted = [f"{study.id}: {one!r}" for study in studies for one in study.agreement if not one.agree]
+    if parted:
+        return f"Two programs give two answers. {'; '.join(parted)}."
+    if not any(study.agreement for study in studies):
+        return ""
+    return f"A second program, diff-diff {PINNED}, gives the same effects. This checks the arithmetic, not the assumptions."
 
 
-def looks_sentence(study: OutcomeStudy) -> str:
+def looks_sentence(pilot: Pilot, study: OutcomeStudy) -> str:
     """What was seen at every look since the start, and whether the method can be relied on here."""
     seen = study.watch
     if seen is None:
-        return f"No looks in every period: {study.watch_missing}." if study.watch_missing else ""
+        return f"Not watched period by period: {study.watch_missing}." if study.watch_missing else ""
+    harm = {"down": "a fall", "up": "a rise", "both": "a rise or a fall"}[outcome_of(pilot, study).harm]
     largest = max(look.evidence for look in seen.looks)
     sounded = [look.period for look in seen.looks if look.alarm]
     when = f"the alarm sounded first in {study.periods[sounded[0]]}" if sounded else "no alarm"
-    last = seen.looks[-1]
     said = [
-        f"Looking in every period since the start: {when}; the largest evidence is {largest:.2g} and {1.0 / seen.alpha:.0f} sounds the alarm, which by chance happens in "
+        f"Watch for harm, here {harm}, in every period: {when}. Evidence reached {largest:.2g}; the alarm needs {1.0 / seen.alpha:.0f}, which chance reaches in "
         f"{seen.alpha:.0%} of pilots at most."
     ]
+    last = seen.looks[-1]
     if math.isfinite(last.low) and math.isfinite(last.high):
-        said.append(f"The sequence that holds at all looks together ends at {between(last.low, last.high)}.")
+        said.append(f"Bounds that allow for looking in every period end at {between(last.low, last.high)}.")
     if study.placebos is not None:
         out = study.placebos.first
         stands = "never stood out" if out is None else f"stood out first in {study.periods[out]}"
         said.append(f"Among {len(study.units)} regions, each held against its own comparison, it {stands}.")
-    said += [
-        f"Near the method's limit ({words}): this can show harm, but not that there is none."
-        for words in seen.near_limit
-    ]
+    if seen.near_limit:
+        near = "; ".join(seen.near_limit)
+        said.append(
+            f"Near the method's limit ({near}): these bounds decide nothing, and no alarm is no proof that there is no harm."
+        )
     return " ".join(said)
 
 
@@ -146,27 +147,14 @@ def beside_rows(pilot: Pilot, study: OutcomeStudy) -> list[Row]:
     doubted = study.doubted
     if doubted.mean is not None:
         for bound in doubted.magnitudes:
-            what = f"if trends part after the start up to {bound.bound:g} times as much as before"
-            rows.append(
-                (
-                    what,
-                    signed(doubted.mean),
-                    between(bound.low, bound.high),
-                    HONEST,
-                )
-            )
+            times = TIMES.get(bound.bound, f"{bound.bound:g} times as much as")
+            what = f"if trends part after the start {times} before"
+            rows.append((what, signed(doubted.mean), between(bound.low, bound.high), HONEST))
         for bend, low, high in doubted.smooth:
             what = (
-                "if a straight trend went on" if bend == 0.0 else f"if the trend bends by {bend:.3f} a period at most"
+                f"if the trend bends by {bend:.3f} a period at most" if bend else "if the trend before went on straight"
             )
-            rows.append(
-                (
-                    what,
-                    signed(doubted.mean),
-                    between(low, high),
-                    HONEST,
-                )
-            )
+            rows.append((what, signed(doubted.mean), between(low, high), HONEST))
     return rows
 
 
@@ -182,15 +170,15 @@ def unseen_sentence(study: OutcomeStudy) -> str:
     """How strong an unseen cause would have to be."""
     strength = study.doubted.robustness
     said = []
-    if strength is not None:
+    if strength is not None and study.doubted.mean is not None:
         chance = (
-            f"{strength.at_alpha:.0%} would leave it within chance"
+            f"; one tied to {strength.at_alpha:.0%} would bring it within chance"
             if strength.at_alpha > 0.0
-            else "it lies within chance as it is"
+            else "; it lies within chance as it is"
         )
         said.append(
-            f"To explain the difference in differences against the last period before the start away, an unseen cause would have to account for {strength.value:.0%} of what is left of both the "
-            f"treatment and the outcome; {chance} (Cinelli and Hazlett 2020)."
+            f"Against the last period before the start alone, by difference in differences, the effect is {signed(study.doubted.mean)}. An unseen cause tied to {strength.value:.0%} of the "
+            f"remaining variation of both treatment and outcome would remove it{chance} (Cinelli and Hazlett 2020)."
         )
     if study.doubted.missing:
         said.append(f"No honest bounds: {study.doubted.missing}.")
@@ -211,27 +199,48 @@ def answer_sentence(study: OutcomeStudy, limit: float, sign: float) -> str:
         return f"Nothing can be said: {e.error}."
     if e.value is None or e.low is None or e.high is None:
         return f"Nothing can be said: {e.missing or 'the effect is not bounded'}."
-    side = "above" if sign > 0 else "below"
-    asked = f"an effect {side} {signed(limit)}" if limit else ("a rise" if sign > 0 else "a fall")
+    side = f"an effect {'above' if sign > 0 else 'below'} {signed(limit)}"
+    asked = side if limit else ("a rise" if sign > 0 else "a fall")
     near, far = (e.low, e.high) if sign > 0 else (e.high, e.low)
-    if sign * near > sign * limit:
-        said = f"In {window} the estimate shows {asked}: {signed(e.value)}, {between(e.low, e.high)}"
-    elif sign * far <= sign * limit:
-        said = f"In {window} the estimate shows no such thing ({asked} was asked): {signed(e.value)}, {between(e.low, e.high)}"
+    numbers = f"{signed(e.value)}, {between(e.low, e.high)}"
+    shows, denies = sign * near > sign * limit, sign * far <= sign * limit
+    doubts = "; ".join(d.reason for d in e.doubts)
+    if doubts and not (shows or denies):
+        return f"Not decided: {doubts}. The estimate is {numbers}; {asked} was asked."
+    if shows:
+        said = f"In {window} the estimate shows {asked}: {numbers}"
+    elif denies:
+        said = f"In {window} the estimate shows no such thing ({asked} was asked): {numbers}"
     else:
-        said = (
-            f"{window.capitalize()} do not tell whether there was {asked}: {signed(e.value)}, {between(e.low, e.high)}"
-        )
-    if e.doubts:
-        return f"{said}; but it does not decide: {'; '.join(d.reason for d in e.doubts)}."
-    return f"{said}{_could(study, sign)}."
+        said = f"{window.capitalize()} do not tell whether there was {asked}: {numbers}{_could(study, limit, sign)}"
+    return f"{said}; but it does not decide: {doubts}." if doubts else f"{said}."
 
 
-def _could(study: OutcomeStudy, sign: float) -> str:
+def _could(study: OutcomeStudy, limit: float, sign: float) -> str:
     """What would have been found."""
     if study.detectable is None:
         return ""
-    end = study.detectable[1] if sign > 0 else study.detectable[0]
+    end = limit + (study.detectable[1] if sign > 0 else study.detectable[0])
     if study.effect is None:
         return f"; an effect of {signed(end)} would be found in 80 % of cases"
-    return f"; an estimate {'above' if sign > 0 else 'below'} {signed(end)} would have been told from none"
+    side, than = "above" if sign > 0 else "below", signed(limit) if limit else "no effect"
+    return f"; only an estimate {side} {signed(end)} could have been told from {than}"
+
+
+def contrary(study: OutcomeStudy, limit: float, sign: float) -> str:
+    """Other estimates that would by themselves decide otherwise than the leading one, in words; empty where none would."""
+    e = study.evidence
+    if e.low is None or e.high is None:
+        return ""
+
+    def stands(low: float, high: float) -> str:
+        near, far = (low, high) if sign > 0 else (high, low)
+        return "pass" if sign * near > sign * limit else "fail" if sign * far <= sign * limit else "undecided"
+
+    leads = stands(e.low, e.high)
+    others = [
+        f"{one.what} ({stands(one.low, one.high)}: {between(one.low, one.high)})"
+        for one in (*study.beside, *study.what_if)
+        if one.low is not None and one.high is not None and stands(one.low, one.high) != leads
+    ]
+    return f" By themselves these would decide otherwise: {'; '.join(others)}." if others else ""

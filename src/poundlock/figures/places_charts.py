@@ -7,12 +7,12 @@ from typing import Any
 import altair as alt
 
 from poundlock.desk.evaluation import CarriedTo, Places
-from poundlock.figure import FAINT, INK, QUIET, SERIES, Figure, lines
+from poundlock.figure import FAINT, INK, PAPER, QUIET, SERIES, Figure, lines
 from poundlock.figures.pilot_words import between, signed
 from poundlock.pilots import Outcome, Panel, Pilot
 
 STANDINGS = ("the site", "on the promised side", "not decided", "on the other side", "outside what the site can tell")
-COLOURS = (SERIES[0], SERIES[3], FAINT, SERIES[1], "#ffffff")
+COLOURS = (SERIES[0], SERIES[3], FAINT, SERIES[1], PAPER)
 
 
 def audit_figure(found: Places) -> Figure | None:
@@ -109,6 +109,6 @@ def _map(points: list[dict[str, Any]]) -> Any:
     color = alt.Color("standing:N", scale=alt.Scale(domain=list(STANDINGS), range=list(COLOURS)))
     base = alt.Chart(lines(points)).encode(x=x, y=y)
     squares = base.mark_rect(stroke=QUIET, strokeWidth=0.8).encode(color=color)
-    dark = alt.condition(f"datum.standing === '{STANDINGS[0]}'", alt.value("#ffffff"), alt.value(INK))
-    words = base.mark_text(fontSize=10).encode(text="name:N", color=dark)
+    dark = alt.condition(f"datum.standing === '{STANDINGS[0]}'", alt.value(PAPER), alt.value(INK))
+    words = base.mark_text(fontSize=9.5).encode(text="name:N", color=dark)
     return alt.layer(squares, words).properties(width=side * columns, height=34 * rows)

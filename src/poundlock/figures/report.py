@@ -62,7 +62,7 @@ def evaluation_html(a: Evaluation) -> str:
         "a": a,
         "plan": a.plan,
         "gates": [_gate(f) for f in a.verdict.findings],
-        "pilot": pilot_content(a.plan, a.pilot),
+        "pilot": pilot_content(a.plan, a.pilot, a.verdict.worst),
     }
     return _environment().get_template("evaluation.html").render(**content)
 
@@ -170,7 +170,7 @@ def _content(a: Assessment) -> dict[str, Any]:
         "searches": [(around_words(s), control_sentence(a, s)) for s in a.searches],
         "legal_bases": list(dict.fromkeys(_rule(a, c.legal_basis).cited() for s in a.searches for c in s.controls)),
         "measures": [_measure(a, number) for number in range(len(a.plan.measures))],
-        "pilot": pilot_content(a.plan, a.pilot),
+        "pilot": pilot_content(a.plan, a.pilot, a.verdict.worst),
         "figures": figures,
         "programme": programme_table(a),
         "kept": rules_table(a),

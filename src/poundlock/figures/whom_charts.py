@@ -28,7 +28,7 @@ def inequality_figure(pilot: Pilot, found: Whom | None) -> Figure | None:
             axis=alt.Axis(format="d", tickCount=6, grid=False),
         )
         y = alt.Y("value:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(format=".3f"))
-        line = alt.Chart(lines(points)).mark_line(point=True, color=colour, strokeWidth=2).encode(x=x, y=y)
+        line = alt.Chart(lines(points)).mark_line(point={"color": colour}, color=colour, strokeWidth=2).encode(x=x, y=y)
         start = alt.Chart(lines([{"start": pilot.start - 0.5}]))
         rule = start.mark_rule(color=QUIET, strokeDash=[3, 3]).encode(x="start:Q")
         charts.append(alt.layer(line, rule).properties(width=285, height=180, title=f"{one.label} between regions"))
@@ -40,12 +40,10 @@ def inequality_figure(pilot: Pilot, found: Whom | None) -> Figure | None:
 
 def _sentence(found: Whom) -> str:
     years = found.indices[0].years
-    moved = "; ".join(
-        f"{one.label} {one.values[0]:.4f} in {years[0]} and {one.values[-1]:.4f} in {years[-1]}"
-        for one in found.indices
-    )
+    one = found.indices[0]
+    moved = f"{one.label} {one.values[0]:.4f} in {years[0]} and {one.values[-1]:.4f} in {years[-1]}"
     said = [
-        f"Between {found.regions} regions, counted by residents: {moved}. Inequality inside a region is not in these figures. The line marks the start; the change over the years is "
+        f"Between {found.regions} regions, counted by residents: {moved}. Inequality inside a region is not in these figures, and their axes do not start at 0. The line marks the start; the change over the years is "
         "not an effect of the pilot."
     ]
     if found.splits:
@@ -78,6 +76,10 @@ def index_rows(found: Whom | None, studies: tuple[OutcomeStudy, ...]) -> tuple[l
         f"Without the pilot: income of {study.treated[0]} as its comparison has it in that year. The interval holds every effect on it within the "
         f"{level_words(study.path_level)} interval of that year by itself."
     )
+    said += " The gate on inequality asks of the change over the years, which is another question."
+    low, high = study.evidence.low, study.evidence.high
+    if low is not None and high is not None and low <= 0.0 <= high:
+        said += " By its leading interval the effect on income may be none, and then so are these."
     if study.evidence.doubts:
         said += f" The effect on income is itself in doubt: {'; '.join(d.reason for d in study.evidence.doubts)}."
     return rows, said

@@ -26,7 +26,8 @@ class Effect:
     synthetic. synthetic, treated: (periods,). donor_gaps: (donors, periods), the placebos' gaps; donor_pre_error:
     (donors,). donors: unit numbers. weights: (donors,), sum to one. in_time: mean gap after a pretended earlier start
     with its own interval, or None. leave_one_out: smallest and largest effect when
-    each donor with weight is dropped, with that donor's unit number (-1: none dropped).
+    each donor with weight is dropped, with that donor's unit number (-1: none dropped) and the
+    error before the start.
     detectable: estimates below the first and above the second of these would have been told from nought; the interval moves with the effect as a whole.
     """
 
@@ -41,7 +42,7 @@ class Effect:
     pre_error: float
     pre_error_rank: int
     detectable: tuple[float, float]
-    leave_one_out: tuple[tuple[float, int], tuple[float, int]]
+    leave_one_out: tuple[tuple[float, int, float], tuple[float, int, float]]
     in_time: tuple[float, float, float] | None
     weights: Floats = field(repr=False)
     donors: NDArray[np.int64] = field(repr=False)
@@ -204,12 +205,14 @@ def _rejected(units: int, level: float) -> int:
 
 def _leave_one_out(
     y: Floats, treated: int, start: int, donors: NDArray[np.int64], weights: Floats, effect: float
-) -> tuple[tuple[float, int], tuple[float, int]]:
-    """Smallest and largest effect, each with the donor whose absence gives it; -1 where that is nobody's."""
-    effects = [(effect, -1)]
+) -> tuple[tuple[float, int, float], tuple[float, int, float]]:
+    """Smallest and largest effect, each with the donor whose absence gives it, -1 where that is nobody's, and the error before the start."""
+    own = y[treated] - weights @ y[donors]
+    effects = [(effect, -1, float(np.sqrt(np.mean(own[:start] ** 2))))]
     if len(donors) > 2:
         for donor in donors[weights > 1e-6]:
-            effects.append((float(_gap(y, treated, start, without=int(donor))[0][start:].mean()), int(donor)))
+            gap = _gap(y, treated, start, without=int(donor))[0]
+            effects.append((float(gap[start:].mean()), int(donor), float(np.sqrt(np.mean(gap[:start] ** 2)))))
     return min(effects), max(effects)
 
 

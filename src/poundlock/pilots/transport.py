@@ -226,7 +226,7 @@ def carry(
         raise ValueError(f"characteristic {missing} of the target is missing; expected all of them")
     distance = float(np.sqrt(np.mean(((z - x) / s) ** 2)))
     if distance > farthest:
-        far = f"{distance:.1f} standard deviations from the site"
+        far = f"{distance:.2f} standard deviations from the site"
         raise ValueError(f"the target lies {far}; expected {farthest:g} at most: the site says nothing of it")
     wide = differs_by * distance
     return Carried(distance, effect[0], effect[1] - wide, effect[2] + wide)

@@ -244,12 +244,16 @@ def judge_effect(gate: EffectGate, evidence: Evidence) -> Finding:
         )
     if sign * farthest <= sign * bound:
         return bench.finds("fail", "the whole interval is on the other side", "an effect of the other sign")
-    half, needed = (shown(x, evidence.unit).lstrip("+") for x in (0.5 * (high - low), abs(value - bound)))
-    why = f"the interval holds {at}; it reaches {half} to either side"
-    then = "pass" if sign * value > sign * bound else "fail"
+    below, above, needed = (
+        shown(x, evidence.unit).lstrip("+") for x in (value - low, high - value, abs(value - bound))
+    )
+    why = f"the interval holds {at}: it reaches {below} below the estimate and {above} above it"
+    passes = sign * value > sign * bound
+    side = "below" if (sign > 0) == passes else "above"
+    then = "pass" if passes else "fail"
     change = (
-        f"a half width below {needed} (at today's estimate it would then {then}): a closer fit before the start, "
-        "more regions to compare with, or more periods"
+        f"a reach {side} the estimate of {'less than' if passes else 'at most'} {needed} (at today's estimate it would then {then}): "
+        "a closer fit before the start, or more periods"
     )
     return bench.finds("inconclusive", why, change)
 
@@ -264,8 +268,8 @@ def judge_inequality(gate: InequalityGate, evidence: Evidence) -> Finding:
     if change <= gate.change_at_most:
         return bench.finds(
             "pass",
-            "the index did not rise by more than is tolerated; this describes, it is no estimate of an effect",
-            f"an index higher by {margin}",
+            "the index did not rise by more than is tolerated; this describes the years, it is no estimate of the pilot's own part",
+            f"a later index higher by more than {margin}",
         )
     return bench.finds("fail", "the index rose by more than is tolerated", f"an index lower by {margin}")
 

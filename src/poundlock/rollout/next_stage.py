@@ -15,6 +15,7 @@ from poundlock.rollout.sites import k_median
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 TIE: Final = 1e-9
+NO_CONSENT: Final = "it has not consented"
 WEAK: Final = 1.0 / 3.0
 """Regions whose strength lies in the lowest third of all are weak."""
 COMMON: Final = 100.0
@@ -156,7 +157,7 @@ def next_stage(
     known = _Known(_prior(of.characteristics, among, 0.5), of.tried, noise)
     notes = list[str]()
     if of.risk is None or room is None:
-        notes.append("Risk is not counted here: it was not measured.")
+        notes.append("Risk is not counted: it was not measured.")
     able, passed = _able(of, room)
     limit = _Limit(of.risk if room is not None else None, room or 0.0, risk_error, risk_own, exceed)
     order = np.empty(len(of.names), dtype=np.int64)  # of names, so that the order of rows does not matter
@@ -248,7 +249,7 @@ def _able(of: Candidates, room: float | None) -> tuple[list[int], list[tuple[str
         if of.tried[k]:
             passed.append((name, "it is tried already"))
         elif not of.consented[k]:
-            passed.append((name, "it has not consented"))
+            passed.append((name, NO_CONSENT))
         elif of.risk is not None and room is not None and not np.isfinite(of.risk[k]):
             passed.append((name, "its risk was not measured"))
         else:
