@@ -14,7 +14,10 @@ from poundlock.figures import evaluation_html, result_json
 from poundlock.figures.pilot_report import asked
 from poundlock.figures.pilot_words import answer_sentence, engines_sentence, looks_sentence, unseen_sentence
 from poundlock.figures.proposal_words import audit_sentence, proposal_sentences
+from poundlock.pilots import synthetic_control
 from poundlock.pilots.by_diff_diff import Other
+from poundlock.pilots.sequential import watch
+from poundlock.pilots.synthetic_control import left_out_gaps
 
 OUTCOME = (
     "    - { id: output, label: Output, column: output, since: 1, until: %d, transform: none, largest_pre_error: %g }\n"
@@ -263,6 +266,72 @@ def test_an_evaluation_prints_and_explains_itself(provinces):
     assert provinces.plan.title in repr(provinces)
     assert "<table>" in provinces._repr_html_()
     assert provinces.explain().count("What would change it") == len(provinces.verdict.findings)
+
+
+def test_gaps_for_looks_are_as_wide_before_the_start_as_after_it():
+    """No effect, 60 regions, 20 periods before: in-sample gaps are far too narrow, and an alarm that trusts them sounds too often."""
+    inside, left_out, after, alarms = [], [], [], 0
+    for seed in range(120):
+        y = np.random.default_rng(seed).normal(size=(60, 60))
+        gap = left_out_gaps(y, 0, 20)
+        inside.append(synthetic_control(y, 0, 20).pre_error)
+        left_out.append(np.sqrt(np.mean(gap[:20] ** 2)))
+        after.append(np.sqrt(np.mean(gap[20:] ** 2)))
+        alarms += watch(gap, 20, side="down").first is not None
+    assert np.median(inside) < 0.7 * np.median(after)
+    assert np.median(left_out) == pytest.approx(np.median(after), rel=0.1)
+    assert alarms / 120 <= 0.08
+
+
+def test_one_period_before_the_start_shows_nothing_of_trends(starter: Path):
+    y = world(1, 40, 12)
+    y[:12] += 0.3 * np.arange(12)
+    finding = evaluate(plan_with(starter, y, several(12, 2, 12))).verdict.findings[0]
+    assert finding.kind == "inconclusive"
+    assert "fit before the start cannot be seen" in finding.why
+
+
+def test_one_region_that_outweighs_all_others_is_not_twelve(starter: Path):
+    y, people = world(9, 40, 12), np.ones((40, 12))
+    y[:12, 6:] += 1.0
+    people[0] = 100.0
+    more = "  population: people\n  weights: population\n"
+    finding = evaluate(plan_with(starter, y, several(12, 7, 12, more), people=people)).verdict.findings[0]
+    assert finding.kind == "inconclusive"
+    assert "counted by residents as good as 1.2, are too few" in finding.why
+
+
+def test_a_perfect_fit_is_a_doubt_and_no_error(starter: Path):
+    finding = evaluate(plan_with(starter, world(1, 60, 9), several(1, 5, 9))).verdict.findings[0]
+    assert finding.kind == "inconclusive"
+    assert "fit before the start is perfect" in finding.why
+
+
+def test_an_alarm_never_passes_on_a_comparison_that_does_not_fit(starter: Path):
+    y = world(3, 20, 64)
+    y[0] += 50.0
+    pilot = WATCHED.replace("105", "41").replace("130", "64").replace("largest_pre_error: 9", "largest_pre_error: 0.01")
+    finding = evaluate(plan_with(starter, y, pilot, ALARM)).verdict.findings[0]
+    assert finding.kind == "inconclusive"
+    assert "fit before the start is poor" in finding.why
+
+
+def test_donors_that_all_change_alike_and_anticipation_have_no_honest_bounds(starter: Path):
+    y = world(3, 20, 12)
+    y[1:] = 0.0
+    found = evaluate(plan_with(starter, y, several(1, 7, 12)))
+    assert "nothing says what chance may do" in found.pilot.outcome("output").doubted.missing
+    more = evaluate(plan_with(starter, world(4, 40, 12), several(12, 7, 12, "  anticipation: 1\n")))
+    assert "do not follow each other" in more.pilot.outcome("output").doubted.missing
+
+
+def test_the_gate_s_alpha_is_the_one_that_is_told(starter: Path):
+    y = world(5, 12, 130, noise=0.5)
+    found = evaluate(plan_with(starter, y, WATCHED, ALARM.replace("outcome: output", "outcome: output, alpha: 0.2")))
+    assert found.pilot.outcome("output").watch.alpha == 0.2
+    assert "the alarm needs 5, which chance reaches in 20% of pilots" in looks_sentence(
+        found.plan.pilot, found.pilot.outcome("output")
+    )
 
 
 def test_long_panels_and_enough_sites_are_said_in_one_place():

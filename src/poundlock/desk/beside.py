@@ -18,6 +18,7 @@ from poundlock.pilots.honest import relative_magnitudes
 from poundlock.pilots.robustness import robustness_value
 from poundlock.pilots.sequential import FEWEST_REGIONS, Placebos, Watch, placebo_spending, watch
 from poundlock.pilots.smoothness import smoothness
+from poundlock.pilots.synthetic_control import left_out_gaps
 
 MAGNITUDES = (0.5, 1.0, 2.0)
 """Of the largest violation before the start, that the honest bounds allow after it."""
@@ -25,8 +26,8 @@ BENDS = (0.0, 0.5, 1.0)
 """Of the sharpest bend before the start."""
 
 
-def surrounded(study: OutcomeStudy, pilot: Pilot, panel: Panel, outcome: Outcome) -> OutcomeStudy:
-    """A leading estimate with everything that is shown around it; as it is where there is none."""
+def surrounded(study: OutcomeStudy, pilot: Pilot, panel: Panel, outcome: Outcome, alpha: float = 0.05) -> OutcomeStudy:
+    """A leading estimate with everything that is shown around it; as it is where there is none. alpha: of looks in every period."""
     if study.evidence.value is None:
         return study
     of = case(pilot, panel, outcome)
@@ -38,12 +39,12 @@ def surrounded(study: OutcomeStudy, pilot: Pilot, panel: Panel, outcome: Outcome
         event, why = of_groups(groups_of(of), of.anticipation), ""
         beside = tuple(_others_of_several(of, pilot, study))
         static = two_way(of.y, of.first, of.periods)
-    seen, missing = _looks(study, of, pilot, outcome)
+    seen, missing = _looks(study, of, pilot, outcome, alpha)
     return replace(
         study,
         beside=beside,
         what_if=tuple(_other_terms(pilot, panel, outcome, of)),
-        doubted=_doubted(event, why, pilot),
+        doubted=_doubted(event, why, pilot, _even(of)),
         two_way=static,
         watch=seen,
         watch_missing=missing,
@@ -117,11 +118,22 @@ def _finite(value: float) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def _doubted(event: EventStudy | None, why: str, pilot: Pilot) -> Doubted:
+def _even(of: Case) -> bool:
+    """Whether periods follow each other without a gap, as honest bounds take them to."""
+    return not of.anticipation and len(set(np.diff(of.periods).tolist())) <= 1
+
+
+def _doubted(event: EventStudy | None, why: str, pilot: Pilot, even: bool) -> Doubted:
     if event is None:
         return Doubted(missing=why)
+    if event.mean_error <= 0.0:
+        return Doubted(missing="regions do not differ in how they change, so that nothing says what chance may do")
     strength = robustness_value(event.mean / event.mean_error, event.degrees, alpha=1.0 - pilot.level)
     found = Doubted(robustness=strength, mean=event.mean, error=event.mean_error)
+    if not even:
+        return replace(
+            found, missing="periods that do not follow each other, or anticipated ones left out between them"
+        )
     if event.before < 2:
         return replace(found, missing="fewer than three periods before the start: nothing is seen of its trend")
     try:
@@ -139,20 +151,22 @@ def _doubted(event: EventStudy | None, why: str, pilot: Pilot) -> Doubted:
     return replace(found, magnitudes=magnitudes, smooth=smooth)
 
 
-def _looks(study: OutcomeStudy, of: Case, pilot: Pilot, outcome: Outcome) -> tuple[Watch | None, str]:
+def _looks(study: OutcomeStudy, of: Case, pilot: Pilot, outcome: Outcome, alpha: float) -> tuple[Watch | None, str]:
     """Looks at the gap in every period."""
     starts = {of.first[k] for k in of.treated}
     if len(starts) > 1:
         return None, "regions started in different periods: no one gap to look at"
     if study.effect is not None:
-        gap = study.effect.gaps
+        gap = left_out_gaps(of.y, of.alone, of.start)
     else:
         rows, weights = list(of.treated), np.ones(len(of.y)) if of.weights is None else of.weights
         others = [k for k in range(len(of.y)) if k not in rows]
         gap = np.average(of.y[rows], axis=0, weights=weights[rows])
         gap = gap - np.average(of.y[others], axis=0, weights=weights[others])
     try:
-        return watch(gap, of.start, side=outcome.harm, seed=pilot.seed, season=outcome.season, looks=outcome.looks), ""
+        return watch(
+            gap, of.start, alpha=alpha, side=outcome.harm, seed=pilot.seed, season=outcome.season, looks=outcome.looks
+        ), ""
     except ValueError as cannot:
         return None, str(cannot)
 

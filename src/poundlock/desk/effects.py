@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
+from scipy.stats import t as student
 
 from poundlock.desk.evaluation import OutcomeStudy, Step
 from poundlock.evidence import Doubt, Evidence
 from poundlock.pilots import Effect, Outcome, Panel, Pilot, group_time, impute, outcome_panel, synthetic_control
 from poundlock.pilots.conformal import conformal
-from poundlock.pilots.engines import Agreement, of_group_time, of_imputation, of_synthetic_control
+from poundlock.pilots.engines import PERFECT, Agreement, of_group_time, of_imputation, of_synthetic_control
 from poundlock.pilots.event_study import EventStudy, of_groups
 from poundlock.pilots.group_time import GroupTime, simultaneous_bands
 from poundlock.rollout.wording import level_words
@@ -27,6 +28,8 @@ LONG = 10
 ENOUGH = 10
 """Treated regions from which on standard errors can be relied on."""
 POWER = 0.8
+FIT = "fit before the start"
+"""How doubts about the comparison begin."""
 
 
 class NoCaseError(Exception):
@@ -58,6 +61,13 @@ class Case:
         return row
 
     @property
+    def effective(self) -> float:
+        """So many treated regions that counted alike would tell as much."""
+        w = np.ones(len(self.y)) if self.weights is None else self.weights
+        own = w[list(self.treated)]
+        return float(own.sum() ** 2 / np.sum(own**2))
+
+    @property
     def start(self) -> int:
         """Column of the first period under treatment of any."""
         return int(np.flatnonzero(np.array(self.periods) >= self.first.min())[0])
@@ -79,7 +89,8 @@ def case(
     excluded = np.array([unit in out for unit in panel.units])
     for row in np.flatnonzero(treated & ~complete):
         years = ", ".join(str(periods[t]) for t in np.flatnonzero(~np.isfinite(values[row])))
-        raise NoCaseError(f"{panel.names[row]} has no figure for {years}")
+        above = ", or none above 0, which has no logarithm," if outcome.transform == "log" else ""
+        raise NoCaseError(f"{panel.names[row]} has no figure{above} for {years}")
     kept = np.flatnonzero(complete & ~excluded | treated)
     if len(kept) - int(treated.sum()) < 2:
         count = len(kept) - int(treated.sum())
@@ -95,7 +106,7 @@ def case(
     used = tuple(periods[t] for t in columns)
     if not any(p < first.min() for p in used):
         raise NoCaseError("no period before the start is left")
-    weights = _weights(pilot, panel, kept, float(first.min()))
+    weights = _weights(pilot, panel, kept, float(first.min())) if treated.sum() > 1 else None
     return Case(y[:, columns], first, used, tuple(panel.names[i] for i in kept), weights, early, dropped)
 
 
@@ -151,7 +162,7 @@ def _one(pilot: Pilot, outcome: Outcome, of: Case, digest: str) -> OutcomeStudy:
         effect.level,
         doubts=(
             *_common_doubts(outcome, of, effect.pre_error, effect.in_time),
-            *_doubts_of_one(pilot, effect),
+            *_doubts_of_one(pilot, effect, float(np.std(of.y))),
         ),
         error=_parted(agreement),
     )
@@ -242,11 +253,12 @@ def _path(groups: GroupTime, of: Case, pilot: Pilot) -> tuple[tuple[Step, ...], 
     event: EventStudy = of_groups(groups, of.anticipation)
     error = np.sqrt(np.diag(event.covariance))
     wide = float(norm.ppf(0.5 + pilot.level / 2.0)) * error
-    if len(of.treated) >= ENOUGH:
-        found = groups.aggregate("event")
+    found = groups.aggregate("event")
+    if of.effective >= ENOUGH and np.count_nonzero(found.error > 0.0):
         bands = simultaneous_bands(found, level=pilot.level, seed=pilot.seed)
         sure = found.error > 0.0
-        wide = float(np.max((bands[sure, 1] - found.effect[sure]) / found.error[sure])) * error
+        few = float(student.ppf(0.5 + pilot.level / 2.0, of.effective - 1.0) / norm.ppf(0.5 + pilot.level / 2.0))
+        wide = few * float(np.max((bands[sure, 1] - found.effect[sure]) / found.error[sure])) * error
     steps = zip(event.at, event.effect, wide, strict=True)
     return tuple(Step(at, float(e), float(e - w), float(e + w)) for at, e, w in steps), pilot.level
 
@@ -255,7 +267,7 @@ def _pretended(outcome: Outcome, of: Case, wide: float) -> tuple[float, float, f
     """Mean effect of a pretended start of all treated regions, on what was before any true one, with its interval."""
     if outcome.in_time_placebo is None:
         return None
-    before = of.start - of.anticipation
+    before = sum(p < of.first.min() - of.anticipation for p in of.periods)
     first = np.where(np.isfinite(of.first), float(outcome.in_time_placebo), np.inf)
     found = group_time(of.y[:, :before], first, of.periods[:before], weights=of.weights).aggregate()
     error = wide * found.overall_error
@@ -273,11 +285,14 @@ def _parted(agreement: list[Agreement] | tuple[Agreement, ...]) -> str:
 
 
 def _common_doubts(
-    outcome: Outcome, of: Case, pre_error: float, in_time: tuple[float, float, float] | None
+    outcome: Outcome, of: Case, pre_error: float | None, in_time: tuple[float, float, float] | None
 ) -> tuple[Doubt, ...]:
     doubts: list[Doubt] = []
-    if pre_error > outcome.largest_pre_error:
-        reason = f"poor fit before the start: error {pre_error:.3f}, at most {outcome.largest_pre_error:g} was agreed"
+    if pre_error is None:
+        reason = f"{FIT} cannot be seen: there is one period before it"
+        doubts.append(Doubt(reason, "figures of earlier periods"))
+    elif pre_error > outcome.largest_pre_error:
+        reason = f"{FIT} is poor: error {pre_error:.3f}, at most {outcome.largest_pre_error:g} was agreed"
         doubts.append(
             Doubt(reason, "a comparison that follows the region before the start: other donors or another outcome")
         )
@@ -296,8 +311,11 @@ def _common_doubts(
     return tuple(doubts)
 
 
-def _doubts_of_one(pilot: Pilot, effect: Effect) -> tuple[Doubt, ...]:
+def _doubts_of_one(pilot: Pilot, effect: Effect, spread: float) -> tuple[Doubt, ...]:
     doubts: list[Doubt] = []
+    if effect.pre_error <= PERFECT * spread:
+        reason = f"{FIT} is perfect: more than one mixture of regions fits, and they need not agree afterwards"
+        doubts.append(Doubt(reason, "more periods before the start, or fewer regions to compare with"))
     if effect.level < pilot.level - 1e-9:
         reason = (
             f"{effect.units - 1} regions to compare with allow a level of {level_words(effect.level)} at most, and {level_words(pilot.level)} was asked: "
@@ -311,7 +329,9 @@ def _doubts_of_one(pilot: Pilot, effect: Effect) -> tuple[Doubt, ...]:
 
 
 def _doubts_of_several(of: Case) -> tuple[Doubt, ...]:
-    if len(of.treated) >= ENOUGH:
+    if of.effective >= ENOUGH:
         return ()
-    reason = f"{len(of.treated)} treated regions are too few for a standard error that can be relied on"
+    count = len(of.treated)
+    as_many = "" if of.effective > count - 0.5 else f", counted by residents as good as {of.effective:.1f},"
+    reason = f"{count} treated regions{as_many} are too few for a standard error that can be relied on"
     return (Doubt(reason, f"{ENOUGH} treated regions at least, or each by itself against a synthetic control"),)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from poundlock.desk.beside import surrounded
 from poundlock.desk.check import CheckedPlan, check
-from poundlock.desk.effects import study
+from poundlock.desk.effects import FIT, study
 from poundlock.desk.evaluation import Evaluation, OutcomeStudy, PilotStudy
 from poundlock.desk.next_stage import Room, proposed
 from poundlock.desk.places import places
@@ -52,7 +52,11 @@ def pilot_study(checked: CheckedPlan, digest: str, room: Room | None) -> PilotSt
     pilot, panel = checked.plan.pilot, checked.panel
     if pilot is None or panel is None:
         return None
-    studies = tuple(surrounded(study(pilot, panel, one, digest), pilot, panel, one) for one in pilot.outcomes)
+    alphas = {gate.outcome: gate.alpha for gate in checked.plan.gates if isinstance(gate, AlarmGate)}
+    studies = tuple(
+        surrounded(study(pilot, panel, one, digest), pilot, panel, one, alphas.get(one.id, 0.05))
+        for one in pilot.outcomes
+    )
     stood = places(pilot, panel, studies)
     return PilotStudy(
         panel, pilot.seed, studies, whom(pilot, panel, studies), proposed(pilot, panel, studies, stood, room)
@@ -78,8 +82,11 @@ def alarm_evidence(gate: AlarmGate, of: OutcomeStudy, digest: str, seed: int) ->
         return Evidence(gate.id, None, "times", as_of, ALARM_METHOD, digest, missing=missing)
     cure = "more periods before the start, or an outcome whose periods hang together less"
     doubts = tuple(Doubt(f"near the method's limit: {words}", cure) for words in seen.near_limit)
+    doubts += tuple(doubt for doubt in of.evidence.doubts if doubt.reason.startswith(FIT))
     value = max(look.evidence for look in seen.looks)
-    return Evidence(gate.id, value, "times", as_of, ALARM_METHOD, digest, seed=seed, doubts=doubts)
+    return Evidence(
+        gate.id, value, "times", as_of, ALARM_METHOD, digest, seed=seed, doubts=doubts, error=of.evidence.error
+    )
 
 
 def methods(found: PilotStudy) -> tuple[tuple[str, str], ...]:

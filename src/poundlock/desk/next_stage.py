@@ -56,9 +56,11 @@ def proposed(
     known = np.flatnonzero(np.isfinite(table).all(axis=1))
     strength = table[:, [one.id for one in pilot.baselines].index(asked.strength)]
     measured = room if asked.tolerance is not None and asked.risk_by is not None else None
+    if measured is not None and measured.today <= 0.0:
+        return replace(places, no_proposal="the measures add nothing today that could be scaled to other regions")
     risk = _risk(pilot, panel, asked.risk_by, measured) if asked.risk_by is not None and measured is not None else None
     of = Candidates(
-        tuple(panel.names[k] for k in known),
+        tuple(_name(panel, k) for k in known),
         table[known],
         np.array([panel.units[k] in pilot.treated for k in known]),
         np.array([panel.units[k] in asked.consented for k in known]),
@@ -66,13 +68,14 @@ def proposed(
         risk[known] if risk is not None else None,
     )
     try:
-        within, between = _spread(case(pilot, panel, outcome))
+        of_case = case(pilot, panel, outcome)
+        within, between = _spread(of_case)
         found = next_stage(
             of,
             regions=asked.regions,
             waves=asked.waves,
             among=asked.effects_differ_by,
-            noise=_noise(study, pilot.level),
+            noise=_noise(study, pilot.level, of_case.effective),
             within=within,
             between=between,
             room=measured.left if measured is not None else None,
@@ -84,7 +87,15 @@ def proposed(
         )
     except (NoCaseError, ValueError) as cannot:
         return replace(places, no_proposal=str(cannot))
-    return replace(places, proposal=found)
+    unknown = [k for k, unit in enumerate(panel.units) if unit in asked.consented and k not in known]
+    passed = (*found.passed, *((_name(panel, k), "a baseline of it is missing") for k in unknown))
+    return replace(places, proposal=replace(found, passed=passed))
+
+
+def _name(panel: Panel, row: int | np.int64) -> str:
+    """With the code where two regions share a name."""
+    name = panel.names[row]
+    return name if panel.names.count(name) == 1 else f"{name} ({panel.units[row]})"
 
 
 def _risk(pilot: Pilot, panel: Panel, column: str, room: Room) -> Floats:
@@ -94,15 +105,16 @@ def _risk(pilot: Pilot, panel: Panel, column: str, room: Room) -> Floats:
     if not len(known):
         return np.full(len(panel.units), np.nan)
     at = known[-1]
-    return np.asarray(room.today * sizes[:, at] / sizes[sites, at].sum())
+    whole = float(sizes[sites, at].sum())
+    return np.asarray(room.today * sizes[:, at] / whole) if whole > 0.0 else np.full(len(panel.units), np.nan)
 
 
-def _noise(study: OutcomeStudy, level: float) -> float:
-    """Standard error of an effect measured in one region: half of the interval's width over its quantile."""
+def _noise(study: OutcomeStudy, level: float, regions: float) -> float:
+    """Standard error of an effect measured in one region: half of the interval's width over its quantile, of a mean over several regions times the root of their number."""
     e = study.evidence
     if e.low is None or e.high is None:
         raise ValueError("the effect has no interval: how much one region tells is not known")
-    return (e.high - e.low) / 2.0 / float(norm.ppf(0.5 + (e.level or level) / 2.0))
+    return (e.high - e.low) / 2.0 / float(norm.ppf(0.5 + (e.level or level) / 2.0)) * float(np.sqrt(regions))
 
 
 def _spread(of: Case) -> tuple[float, float]:

@@ -79,6 +79,15 @@ def _baselines(document: Document[PlanFile], pilot: Pilot) -> Problems:
         if getattr(pilot, key) is not None and not pilot.baselines:
             found, expected = f"'{key}' without baselines", "pilot.baselines, by which regions are alike or not"
             yield at_place(document, "pilot", key)(found, expected, "add them")
+    asked = pilot.next.tolerance if pilot.next is not None else None
+    for _, tolerance in document.entries("tolerances"):
+        if tolerance.id == asked and not tolerance.added_by_measures:
+            found, expected = (
+                f"tolerance '{asked}', which does not count what the measures add",
+                "one with added_by_measures",
+            )
+            at = at_place(document, "pilot", "next", "tolerance")
+            yield at(found, expected, "name another: its room is what regions add to")
     if pilot.next is not None and (pilot.next.risk_by is None) != (pilot.next.tolerance is None):
         found = "one of 'risk_by' and 'tolerance' without the other"
         expected = "both, or neither: what a region adds, and the room that it may use"

@@ -73,8 +73,10 @@ def _by_site(pilot: Pilot, panel: Panel, study: OutcomeStudy, outcome: str) -> t
     never = np.flatnonzero(~np.isfinite(of.first))
     effects, errors = [], []
     for row in of.treated:
-        start = int(np.flatnonzero(np.array(of.periods) >= of.first[row])[0])
-        own = synthetic_control(np.vstack([of.y[row], of.y[never]]), 0, start)
+        periods = np.array(of.periods)
+        used = (periods < of.first[row] - of.anticipation) | (periods >= of.first[row])
+        start = int(np.count_nonzero(periods < of.first[row] - of.anticipation))
+        own = synthetic_control(np.vstack([of.y[row], of.y[never]])[:, used], 0, start)
         placebo = own.donor_gaps[:, start:].mean(axis=1)
         effects.append(own.effect)
         errors.append(float(np.sqrt(np.mean(placebo**2))))

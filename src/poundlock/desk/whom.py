@@ -69,6 +69,8 @@ def _study(
     found = [_index(one, incomes[:, t], people[:, t]) for t in range(len(years))]
     label = WORDS[one.index].format(parameter=one.parameter or 0.0)
     name = one.index if one.parameter is None else f"{one.index}-{one.parameter:g}"
+    if one.depth:
+        name, label = f"{name}-depth-{one.depth:g}", f"{label}, depth {one.depth:g}"
     last = max((year for year in years if year in steps), default=None)
     effect = None
     if last is not None and np.isfinite(steps[last]).all():
@@ -104,7 +106,7 @@ def inequality_evidence(gate: InequalityGate, found: Whom | None, digest: str) -
     by_year = dict(zip(index.years, index.values, strict=True)) if index else {}
     absent = [str(year) for year in (gate.from_year, gate.to_year) if year not in by_year]
     if absent:
-        missing = f"income of all regions is not known for {' and '.join(absent)}"
+        missing = f"income or residents of all regions are not known for {' and '.join(absent)}"
         return Evidence(gate.id, None, "index change", as_of, method, digest, missing=missing)
     change = by_year[gate.to_year] - by_year[gate.from_year]
     return Evidence(gate.id, float(change), "index change", as_of, method, digest)

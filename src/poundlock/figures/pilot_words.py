@@ -45,7 +45,9 @@ def effect_sentence(pilot: Pilot, study: OutcomeStudy) -> str:
     said += _of_one(pilot, study) if study.effect is not None else _of_several(study, outcome)
     if e.level is not None and abs(e.level - pilot.level) > 0.004:
         agreed, reached = level_words(pilot.level), level_words(e.level)
-        said.append(f"{agreed} was agreed; with {len(study.units)} regions the level nearest to it is {reached}.")
+        said.append(
+            f"{agreed} was agreed; with {len(study.units)} regions the lowest level that reaches it is {reached}."
+        )
     if pilot.neighbours:
         count = len(pilot.neighbours)
         said.append(f"{count} {'neighbour is' if count == 1 else 'neighbours are'} not compared with.")

@@ -90,7 +90,7 @@ def proposal_sentences(p: Proposal, asked: NextStage) -> list[str]:
     """What is proposed, under which risk, over which time, with which power."""
     said = []
     if not p.chosen:
-        said.append("No region is proposed: none that consents fits the room for risk.")
+        said.append("No region is proposed: none that consents can be chosen; see why below.")
     else:
         by = (
             "by what they would teach of the effect elsewhere"

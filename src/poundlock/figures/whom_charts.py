@@ -29,7 +29,7 @@ def inequality_figure(pilot: Pilot, found: Whom | None) -> Figure | None:
         )
         y = alt.Y("value:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(format=".3f"))
         line = alt.Chart(lines(points)).mark_line(point={"color": colour}, color=colour, strokeWidth=2).encode(x=x, y=y)
-        start = alt.Chart(lines([{"start": pilot.start - 0.5}]))
+        start = alt.Chart(lines([{"start": min(pilot.first(code) for code in pilot.treated) - 0.5}]))
         rule = start.mark_rule(color=QUIET, strokeDash=[3, 3]).encode(x="start:Q")
         charts.append(alt.layer(line, rule).properties(width=285, height=180, title=f"{one.label} between regions"))
     header = ("year", *(one.label for one in found.indices))
@@ -46,7 +46,7 @@ def _sentence(found: Whom) -> str:
         f"Between {found.regions} regions, counted by residents: {moved}. Inequality inside a region is not in these figures, and their axes do not start at 0. The line marks the start; the change over the years is "
         "not an effect of the pilot."
     ]
-    if found.splits:
+    if found.splits and found.splits[0].whole > 0.0 and found.splits[-1].whole > 0.0:
         first, last = found.splits[0], found.splits[-1]
         said.append(
             f"Of the Theil index, {first.between / first.whole:.0%} lay between the plan's groups of regions in {first.year} and {last.between / last.whole:.0%} in {last.year}; "

@@ -68,6 +68,13 @@ class Measured(Declared):
 
     @model_validator(mode="after")
     def _complete(self) -> Measured:
+        wrong = self.parameter is not None and (
+            self.parameter <= 0.0 or (self.index.endswith("share") and self.parameter >= 1.0)
+        )
+        if self.index in NEEDS and wrong:
+            raise ValueError(
+                f"index '{self.index}' with parameter {self.parameter:g}; expected {NEEDS[self.index]}; cure correct it"
+            )
         if self.index in NEEDS and self.parameter is None:
             raise ValueError(
                 f"index '{self.index}' without a parameter; expected {NEEDS[self.index]}; cure add 'parameter:'"

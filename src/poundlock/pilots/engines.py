@@ -17,6 +17,7 @@ Floats = NDArray[np.float64]
 POINTS: Final = 1e-8
 ERRORS: Final = 1e-6
 OF_PRE_ERROR: Final = 0.05
+PERFECT: Final = 1e-9
 """Largest difference of two points, and of two standard errors, in units of the outcome or of its spread where that is larger than one; of synthetic
 controls the share of the error before the start, since weights need not be unique."""
 
@@ -49,9 +50,10 @@ class Agreement:
 
 
 def of_synthetic_control(outcomes: ArrayLike, treated: int, start: int, effect: float, pre_error: float) -> Agreement:
-    """outcomes (u, t); treated, start: row and column; effect, pre_error: of our own estimate."""
+    """outcomes (u, t); treated, start: row and column; effect, pre_error: of our own estimate. Where the fit is perfect more than one comparison fits, and both engines may be right."""
     other = by_diff_diff.synthetic_control(outcomes, treated, start)
-    allowed = max(OF_PRE_ERROR * pre_error, POINTS * _scale(outcomes))
+    perfect = pre_error <= PERFECT * float(np.std(np.asarray(outcomes, dtype=np.float64)))
+    allowed = np.inf if perfect else max(OF_PRE_ERROR * pre_error, POINTS * _scale(outcomes))
     return Agreement("synthetic control", Other(effect, float("nan")), other, allowed, 0.0)
 
 
@@ -95,4 +97,5 @@ def of_imputation(
 
 
 def _scale(outcome: ArrayLike) -> float:
-    return max(float(np.std(np.asarray(outcome, dtype=np.float64))), 1.0)
+    spread = float(np.std(np.asarray(outcome, dtype=np.float64)))
+    return min(max(spread, 1.0), 1e3 * spread)  # an outcome far below one is not waved through

@@ -35,9 +35,9 @@ class EventStudy:
         return float(np.sqrt(after.mean()))
 
     @property
-    def error_before(self) -> float:
-        """Root mean squared effect before the start, where there should be none; 0 where nothing can be seen of it."""
-        return float(np.sqrt(np.mean(self.effect[: self.before] ** 2))) if self.before else 0.0
+    def error_before(self) -> float | None:
+        """Root mean squared effect before the start, where there should be none; None where nothing can be seen of it."""
+        return float(np.sqrt(np.mean(self.effect[: self.before] ** 2))) if self.before else None
 
 
 def of_groups(found: GroupTime, anticipation: int = 0) -> EventStudy:

@@ -162,6 +162,10 @@ def _check_units(panel: Panel, declared: Pilot, problems: list[Problem], where: 
             found = f"{role} '{code}' in none of the panel's rows"
             problems.append(Problem(*where(*place), found, known, "correct the code"))
     _check_starts(panel, declared, problems, where)
+    for number, code in enumerate(declared.treated):
+        if code in declared.treated[:number]:
+            found = f"treated region '{code}' a second time"
+            problems.append(Problem(*where("treated", number), found, "each region once", "take one out"))
     for key in ("not_donors", "neighbours"):
         for code in sorted(set(declared.treated) & set(getattr(declared, key))):
             found = f"treated region '{code}' among {key}"

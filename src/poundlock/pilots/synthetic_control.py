@@ -118,6 +118,19 @@ def synthetic_control(
     )
 
 
+def left_out_gaps(outcomes: ArrayLike, treated: int, start: int) -> Floats:
+    """Gaps of one unit that may be compared before and after the start, (periods,): before it, each period's comparison is fitted without that period, since the weights follow the
+    periods that they are fitted to more closely than any other. Arguments and errors as of `synthetic_control`."""
+    y = np.asarray(outcomes, dtype=np.float64)
+    _check(y, treated, start, None)
+    donors = np.delete(y, treated, axis=0)
+    gap = y[treated] - fit_weights(y[treated, :start], donors[:, :start]) @ donors
+    for period in range(start) if start > 1 else ():
+        kept = [t for t in range(start) if t != period]
+        gap[period] = y[treated, period] - fit_weights(y[treated, kept], donors[:, kept]) @ donors[:, period]
+    return np.asarray(gap)
+
+
 @dataclass(frozen=True)
 class _PlaceboTest:
     """The placebo test as a function of a supposed constant effect t: taking t off the treated unit moves every unit's

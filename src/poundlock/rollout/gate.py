@@ -119,7 +119,7 @@ class _Bench:
         unfit = _unfit(self.evidence)
         if unfit is None:
             return None
-        cures = {"no data": "the missing figures", "error": "a run without this error"}
+        cures = {"no data": "figures and periods that allow it", "error": "a run without this error"}
         unconverged = "an iteration that converges: more rounds or a coarser tolerance"
         cure = "; ".join(d.cure for d in self.evidence.doubts) or cures.get(unfit[0], unconverged)
         return self.finds(*unfit, cure)

@@ -176,7 +176,7 @@ def next_stage(
     started, power = _roll_out(int(np.sum(of.consented & ~of.tried)), waves, within, between)
     counted = limit.risk is not None
     return Proposal(
-        chosen=tuple(_told(of, known, chosen, k, limit, bool(first) and k == 0) for k in range(len(chosen))),
+        chosen=tuple(_told(of, known, chosen, k, limit, bool(first) and k == 0, choose_by) for k in range(len(chosen))),
         passed=(*passed, *_left_over(of, able, chosen, limit)),
         teaches=known.removed([], chosen),
         risk=float(limit.risk[chosen].sum()) if limit.risk is not None else None,
@@ -297,7 +297,7 @@ def _left_over(of: Candidates, able: list[int], chosen: list[int], limit: _Limit
     for k in able:
         if k not in chosen:
             fits = limit.holds([*chosen, k])
-            passed.append((of.names[k], "others teach more" if fits else "with it the room for risk could be exceeded"))
+            passed.append((of.names[k], "others come first" if fits else "with it the room for risk could be exceeded"))
     return passed
 
 
@@ -325,9 +325,11 @@ def _alike(of: Candidates, limit: _Limit) -> float | None:
     return wave_size(mean, limit.error * mean, limit.own * mean, limit.room, limit.exceed)
 
 
-def _told(of: Candidates, known: _Known, chosen: list[int], place: int, limit: _Limit, weak: bool) -> Chosen:
+def _told(of: Candidates, known: _Known, chosen: list[int], place: int, limit: _Limit, weak: bool, by: str) -> Chosen:
     one, earlier = chosen[place], chosen[:place]
     reason = "of those that consent and fit, it teaches most" + (" after those above" if earlier else "")
+    if by == "k-median":
+        reason = "it is among the sites nearest to all regions"
     if weak:
         reason = "weak on purpose: its strength lies in the lowest third of all regions; " + reason
     risk = float(limit.risk[one]) if limit.risk is not None else None
