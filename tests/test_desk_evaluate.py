@@ -180,6 +180,15 @@ def test_neighbours_and_anticipated_periods_are_left_out(starter: Path):
     assert 9 not in clean.periods
 
 
+def test_a_level_that_so_few_regions_cannot_reach_is_told_with_the_smallest_p(starter: Path):
+    pilot = WATCHED.replace("105", "10").replace("130", "14").replace("  outcomes", "  level: 0.95\n  outcomes")
+    finding = evaluate(plan_with(starter, world(2, 12, 14), pilot)).verdict.findings[0]
+    assert finding.kind == "inconclusive"
+    assert "11 regions to compare with allow a level of 91.7% at most, and 95% was asked" in finding.why
+    assert "the test's p cannot be below 0.08" in finding.why
+    assert "at least 19 regions to compare with" in finding.would_change
+
+
 def test_a_plan_without_a_pilot_is_refused_in_words(europe_plan: Path):
     from poundlock import ProblemsFound
 
