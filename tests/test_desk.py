@@ -190,7 +190,7 @@ def test_a_poor_fit_is_inconclusive_whatever_the_interval(starter: Path):
     edit(starter / "plan.yaml", "largest_pre_error: 0.05", "largest_pre_error: 0.0001")
     found = {f.gate: f for f in run(starter / "plan.yaml").verdict.findings}["effect"]
     assert found.kind == "inconclusive"
-    assert "poor fit" in found.why
+    assert "fit before the start is poor" in found.why
 
 
 def test_result_json_is_complete_and_plain(starter_run):
