@@ -37,6 +37,15 @@ PlanPath = Annotated[
     Path,
     typer.Argument(metavar="PLAN.yaml", help="The plan. Paths in it are relative to its folder.", show_default=False),
 ]
+OutFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        metavar="DIR",
+        help="Folder for report.html and result.json; made if needed. Without it nothing is written.",
+        show_default=False,
+    ),
+]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print the machine-readable form to standard output, and nothing else there.")
 ]
@@ -44,15 +53,7 @@ AsJson = Annotated[
 
 def run_command(
     plan: PlanPath,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            metavar="DIR",
-            help="Folder for report.html and result.json; made if needed. Without it nothing is written.",
-            show_default=False,
-        ),
-    ] = None,
+    out: OutFolder = None,
     keep: Annotated[
         Path | None,
         typer.Option(
@@ -85,10 +86,7 @@ def run_command(
         sys.stdout.write(result_json(assessment))
     else:
         _print_verdict(assessment)
-    if written:
-        console = Console(stderr=json)
-        for label, path in zip(("Report", "Figures as JSON"), written, strict=True):
-            console.print(Text(f"{label}: {path}"), soft_wrap=True)
+    _tell_written(written, json)
 
 
 def _answered(
@@ -98,8 +96,7 @@ def _answered(
     from poundlock.figures import write_report
 
     checked = _checked(plan, json)
-    if out is not None and out.exists() and not out.is_dir():
-        refuse(f"{out} is a file; --out needs a folder. Cure: name another place.")
+    _a_folder(out)
     with progress(checked.plan.title, checked.plan.scenarios.count) as report:
         try:
             assessment = run(checked, report, keep=keep)
@@ -112,17 +109,21 @@ def _answered(
         return assessment, write_report(assessment, out) if out is not None else None
 
 
+def _a_folder(out: Path | None) -> None:
+    if out is not None and out.exists() and not out.is_dir():
+        refuse(f"{out} is a file; --out needs a folder. Cure: name another place.")
+
+
+def _tell_written(written: tuple[Path, Path] | None, json: bool) -> None:
+    if written:
+        console = Console(stderr=json)
+        for label, path in zip(("Report", "Figures as JSON"), written, strict=True):
+            console.print(Text(f"{label}: {path}"), soft_wrap=True)
+
+
 def evaluate_command(
     plan: PlanPath,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            metavar="DIR",
-            help="Folder for report.html and result.json; made if needed. Without it nothing is written.",
-            show_default=False,
-        ),
-    ] = None,
+    out: OutFolder = None,
     json: AsJson = False,
 ) -> None:
     """Evaluate a plan's pilot alone: did it work, for whom, will it elsewhere, where next.
@@ -135,10 +136,9 @@ def evaluate_command(
     from poundlock.desk import evaluate
     from poundlock.figures import result_json, write_report
 
-    checked = _checked(plan, json)
-    if out is not None and out.exists() and not out.is_dir():
-        refuse(f"{out} is a file; --out needs a folder. Cure: name another place.")
     try:
+        checked = _checked(plan, json)
+        _a_folder(out)
         found = evaluate(checked)
         written = write_report(found, out) if out is not None else None
     except ProblemsFound as none:
@@ -151,10 +151,7 @@ def evaluate_command(
         sys.stdout.write(result_json(found))
     else:
         _print_evaluation(found)
-    if written:
-        console = Console(stderr=json)
-        for label, path in zip(("Report", "Figures as JSON"), written, strict=True):
-            console.print(Text(f"{label}: {path}"), soft_wrap=True)
+    _tell_written(written, json)
 
 
 def check_command(plan: PlanPath, json: AsJson = False) -> None:
