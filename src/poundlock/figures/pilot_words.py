@@ -214,7 +214,7 @@ def answer_sentence(study: OutcomeStudy, limit: float, sign: float) -> str:
     elif denies:
         said = f"In {window} the estimate shows no such thing ({asked} was asked): {numbers}"
     else:
-        said = f"{window.capitalize()} do not tell whether there was {asked}: {numbers}{_could(study, limit, sign)}"
+        said = f"{window.capitalize()} {'does' if periods == 1 else 'do'} not tell whether there was {asked}: {numbers}{_could(study, limit, sign)}"
     return f"{said}; but it does not decide: {doubts}." if doubts else f"{said}."
 
 

@@ -58,9 +58,8 @@ def _before(p: Proposal, verdict: str) -> list[str]:
         return []
     why = [f"the verdict is {verdict}"] if verdict != "pass" else []
     why += ["risk was not measured (poundlock run measures it, and may change this list)"] if p.risk is None else []
-    return [
-        f"This is no recommendation to go on: {', and '.join(why)}. If people decide to go on, these regions would teach most."
-    ]
+    on = " If people decide to go on, these regions would teach most." if p.chosen and p.chosen_by == "learning" else ""
+    return [f"This is no recommendation to go on: {', and '.join(why)}.{on}"]
 
 
 def _beside(plan: PlanFile, pilot: Pilot, panel: Panel, found: Places, p: Proposal) -> list[str]:

@@ -31,7 +31,7 @@ class Other(NamedTuple):
 
 @dataclass(frozen=True)
 class SyntheticDiD:
-    """effect; error: of placebos; low, high at level. unit_weights: (d,), of donors; draws, seed: of the placebos."""
+    """effect; error: of placebos; low, high: at level. draws, seed: of the placebos."""
 
     effect: float
     error: float
