@@ -243,6 +243,26 @@ def test_no_number_of_the_site_without_the_carried_one(provinces):
     assert "Tibet" in {one.name for one in carried["disposable-income"] if one.carried is None}
 
 
+def test_effects_of_many_sites_are_reweighted_to_each_region(starter: Path):
+    """Twelve sites whose effect is their characteristic: carried to a region, it is that region's own; anticipated years are no part of it."""
+    draw = np.random.default_rng(3)
+    y, people = world(11, 60, 14, noise=0.02), np.repeat(np.exp(draw.uniform(0, 1, (60, 1))), 14, axis=1)
+    y[:12, 9:] += np.log(people[:12, :1])
+    y[:12, 8] += 5.0
+    more = (
+        "  anticipation: 1\n  baselines:\n    - { id: size, label: Size, column: people, at: 5 }\n"
+        "  elsewhere: { differs_by: { output: 0.1 }, why: not needed with so many sites }\n"
+    )
+    found = evaluate(plan_with(starter, y, several(12, 10, 14, more), people=people)).pilot.places
+    assert "12 sites, reweighted" in found.carried_how
+    said = [(int(one.region[1:]), one.carried) for one in found.carried["output"] if one.carried is not None]
+    assert len(said) > 20
+    for row, carried in said:
+        assert carried.effect == pytest.approx(np.log(people[row, 0]), abs=0.1)
+    outside = [one for one in found.carried["output"] if one.carried is None]
+    assert all("expected a target within their range" in one.why or "rests on" in one.why for one in outside)
+
+
 def test_who_gained_adds_up(provinces):
     whom = provinces.pilot.whom
     for year in whom.splits:
