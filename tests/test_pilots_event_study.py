@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from poundlock.pilots import group_time
-from poundlock.pilots.event_study import of_groups, of_one
+from poundlock.pilots.event_study import EventStudy, band, of_groups, of_one
 
 
 def test_one_group_is_the_difference_of_means_from_the_reference_period():
@@ -52,3 +52,10 @@ def test_one_region_among_many_keeps_its_level():
 def test_too_few_donors_are_refused():
     with pytest.raises(ValueError, match="5 donors for 8 periods; expected 9 donors at least"):
         of_one(np.random.default_rng(3).normal(size=(6, 8)), 0, 5)
+
+
+def test_a_band_of_one_effect_is_student_s_interval_and_one_unit_has_none():
+    one = EventStudy((0,), np.array([1.0]), np.array([[0.04]]), 0, 10)
+    assert band(one, 12.0, level=0.9) == pytest.approx(1.7959 * np.sqrt(12 / 11), rel=0.02)  # t of 11 degrees
+    with pytest.raises(ValueError, match="1 treated units; expected more than one"):
+        band(one, 1.0)

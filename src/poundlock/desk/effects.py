@@ -14,7 +14,7 @@ from poundlock.evidence import Doubt, Evidence
 from poundlock.pilots import Effect, Outcome, Panel, Pilot, group_time, impute, outcome_panel, synthetic_control
 from poundlock.pilots.conformal import conformal
 from poundlock.pilots.engines import PERFECT, Agreement, of_group_time, of_imputation, of_synthetic_control
-from poundlock.pilots.event_study import EventStudy, of_groups
+from poundlock.pilots.event_study import EventStudy, band, of_groups
 from poundlock.pilots.group_time import GroupTime
 from poundlock.rollout.wording import level_words
 
@@ -27,7 +27,6 @@ LONG = 10
 ENOUGH = 10
 """Treated regions from which on standard errors can be relied on."""
 POWER = 0.8
-BAND_DRAWS = 20_000
 FIT = "fit before the start"
 """How doubts about the comparison begin."""
 
@@ -254,23 +253,9 @@ def _path(groups: GroupTime, of: Case, pilot: Pilot) -> tuple[tuple[Step, ...], 
     error = np.sqrt(np.diag(event.covariance))
     wide = float(norm.ppf(0.5 + pilot.level / 2.0)) * error
     if of.effective >= ENOUGH and error.max() > 0.0:
-        wide = _band(event, of.effective, pilot) * error
+        wide = band(event, of.effective, level=pilot.level, seed=pilot.seed) * error
     steps = zip(event.at, event.effect, wide, strict=True)
     return tuple(Step(at, float(e), float(e - w), float(e + w)) for at, e, w in steps), pilot.level
-
-
-def _band(event: EventStudy, regions: float, pilot: Pilot) -> float:
-    """Half width of a band in errors: quantile of the largest of correlated t statistics, with a degree of freedom less than treated regions, whose few also make the
-    error itself too small."""
-    sure = np.diag(event.covariance) > 0.0
-    covariance = event.covariance[np.ix_(sure, sure)]
-    error = np.sqrt(np.diag(covariance))
-    draw = np.random.default_rng(pilot.seed)
-    values, vectors = np.linalg.eigh(covariance / np.outer(error, error))
-    normal = draw.normal(size=(BAND_DRAWS, len(error))) @ (vectors * np.sqrt(values.clip(min=0.0))).T
-    spread = np.sqrt(draw.chisquare(regions - 1.0, BAND_DRAWS) / (regions - 1.0))
-    largest = np.abs(normal).max(axis=1) / spread
-    return float(np.quantile(largest, pilot.level) * np.sqrt(regions / (regions - 1.0)))
 
 
 def _pretended(outcome: Outcome, of: Case, wide: float) -> tuple[float, float, float] | None:

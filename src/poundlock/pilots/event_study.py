@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from poundlock.pilots.group_time import GroupTime
 
 Floats = NDArray[np.float64]
+BAND_DRAWS: Final = 20_000
 
 
 @dataclass(frozen=True)
@@ -90,3 +92,22 @@ def of_one(outcomes: ArrayLike, treated: int, start: int) -> EventStudy:
     effect = y[treated, others] - y[treated, start - 1] - off.mean(axis=0)
     covariance = np.atleast_2d(np.cov(off.T)) * (1.0 + 1.0 / len(donors))
     return EventStudy(tuple(t - start for t in others), effect, covariance, start - 1, len(donors) - 1)
+
+
+def band(study: EventStudy, treated: float, *, level: float = 0.9, seed: int = 1) -> float:
+    """Half width, in standard errors, of a band that holds the whole path with chance `level`.
+
+    treated: so many treated units tell of it, more than one. Quantile of the largest of correlated t statistics, with a degree of freedom less than treated units, whose few also
+    make the error itself too small; the multiplier bootstrap of `simultaneous_bands` counts neither. Raises ValueError for one treated unit.
+    """
+    if not treated > 1.0:
+        raise ValueError(f"{treated:g} treated units; expected more than one")
+    sure = np.diag(study.covariance) > 0.0
+    covariance = study.covariance[np.ix_(sure, sure)]
+    error = np.sqrt(np.diag(covariance))
+    draw = np.random.default_rng(seed)
+    values, vectors = np.linalg.eigh(covariance / np.outer(error, error))
+    normal = draw.normal(size=(BAND_DRAWS, len(error))) @ (vectors * np.sqrt(values.clip(min=0.0))).T
+    spread = np.sqrt(draw.chisquare(treated - 1.0, BAND_DRAWS) / (treated - 1.0))
+    largest = np.abs(normal).max(axis=1) / spread
+    return float(np.quantile(largest, level) * np.sqrt(treated / (treated - 1.0)))
