@@ -1,5 +1,5 @@
-# make demo   the two examples: a verdict each on the screen, and their reports
-# make test   every test
+# make demo   the two examples: a verdict each on the screen, and their reports; then a programme played through a scratch register
+# make test   every test                                   make soak   100,000 random steps of the roll-out machine
 # make check  lint, types, floors, schema
 # make bench  benchmarks (HUGE=1: the largest too)          make docs   the documentation
 # make parity our estimates beside other packages', in an environment of its own
@@ -7,7 +7,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench docs parity schema lock clean
+.PHONY: help demo test soak check bench docs parity schema lock clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -26,9 +26,13 @@ help:
 demo: .venv/.installed
 	@$(BIN)/poundlock run examples/zhejiang/plan.yaml --out build/demo/zhejiang
 	@$(BIN)/poundlock run examples/europe-2015/plan.yaml --out build/demo/europe-2015
+	@$(BIN)/python examples/zhejiang/rehearsal.py build/demo/zhejiang/result.json build/demo/register
 
 test: .venv/.installed-dev
 	$(BIN)/python -m pytest -n auto --dist loadfile
+
+soak: .venv/.installed-dev
+	POUNDLOCK_SOAK=1 $(BIN)/python -m pytest -q tests/laws/test_machine_stateful.py
 
 check: .venv/.installed-dev
 	$(BIN)/ruff check .
@@ -47,6 +51,7 @@ parity: .venv-parity/.installed
 
 bench: .venv/.installed-dev
 	$(BIN)/python benchmarks/contagion.py $(if $(HUGE),--huge)
+	$(BIN)/python benchmarks/register.py
 
 docs: .venv/.installed-dev
 	$(BIN)/python -m sphinx -W --keep-going -b html docs build/docs

@@ -13,9 +13,14 @@ from typing import Annotated, NoReturn
 import typer
 
 from poundlock.cli.contagion import contagion_command
+from poundlock.cli.packs import reproduce_command, verify_command
 from poundlock.cli.plans import check_command, evaluate_command, init_command, run_command, schema_command
+from poundlock.cli.programmes import programme_app
+from poundlock.cli.registers import register_app
+from poundlock.cli.returns import returns_app
 from poundlock.cli.rules import rules_command
 from poundlock.cli.screen import interrupt, quiet
+from poundlock.cli.stages import stage_app
 from poundlock.version import VERSION
 
 __all__ = ["app", "main"]
@@ -33,8 +38,11 @@ it is judged. Poundlock answers: how far could losses spread, can they be held, 
 **First steps**: `poundlock init my-plan` writes a plan that runs as it is; `poundlock run my-plan/plan.yaml --out report`
 answers it; `poundlock check` finds everything that is wrong with a plan without running it.
 
-**Exit status**: 0 the command did its work, whatever the verdict; 2 the plan, a table or the call is wrong, and nothing
-was written; 130 interrupted, and nothing was written.
+**A register** keeps who decided what, on which evidence: `poundlock register`, `programme`, `stage`, `returns`; `poundlock verify` and
+`poundlock reproduce` check what it hands out.
+
+**Exit status**: 0 the command did its work, whatever the verdict; 1 the register's rules refuse it, or a pack does not verify; 2 the plan, a
+table or the call is wrong; 130 interrupted. Unless it is 0, nothing was written.
 """,
 )
 for name, command in (
@@ -45,8 +53,17 @@ for name, command in (
     ("rules", rules_command),
     ("init", init_command),
     ("schema", schema_command),
+    ("verify", verify_command),
+    ("reproduce", reproduce_command),
 ):
     app.command(name)(command)
+for name, group in (
+    ("programme", programme_app),
+    ("stage", stage_app),
+    ("register", register_app),
+    ("returns", returns_app),
+):
+    app.add_typer(group, name=name)
 
 
 def main() -> NoReturn:

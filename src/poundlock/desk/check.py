@@ -19,6 +19,7 @@ from poundlock.desk.fit import (
 from poundlock.desk.moment import moment_of
 from poundlock.desk.pilot_fit import pilot_against_itself, plan_against_panel
 from poundlock.desk.plan_file import PlanFile
+from poundlock.desk.roll_out import programme_against_plan
 from poundlock.desk.shocks import Scenarios, table_of_scenarios
 from poundlock.measures import Deals, Moment, Reading, opened
 from poundlock.measures import read as read_measure
@@ -60,6 +61,7 @@ def check(path: str | Path, *, on: dt.date | None = None) -> CheckedPlan:
     folder, sections = path.parent, document.sections
     problems.extend(plan_against_itself(document))
     problems.extend(pilot_against_itself(document))
+    problems.extend(programme_against_plan(document))
     read, deals, system, named, panel = None, dict[str, Deals](), None, None, None
     own_rules = _rules(folder, document, problems)
     problems.extend(rules_in_force(document, own_rules))

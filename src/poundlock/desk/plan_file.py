@@ -13,6 +13,7 @@ from poundlock.reading import Declared, schema_of, schema_text
 from poundlock.risk.brake import Brake
 from poundlock.risk.controls import Control
 from poundlock.risk.scenarios import ScenarioModel
+from poundlock.rollout.machine.terms import ProgrammeTerms
 from poundlock.rollout.plan import Gate, Stage, Tolerance
 from poundlock.system import SystemFiles
 
@@ -90,6 +91,8 @@ class PlanFile(Declared):
     """The steps of the roll-out; a pass opens the first that is planned."""
     gates: tuple[Gate, ...] = Field(min_length=1)
     """The questions; the worst finding is the verdict."""
+    programme: ProgrammeTerms | None = None
+    """How the roll-out is run in a register: who signs, what each gate is for, what is owed. Left out where nothing is rolled out."""
     left_out: LeftOut = LeftOut()
     """Questions not asked, with the reason."""
     sources: dict[str, str] = Field(default_factory=dict)

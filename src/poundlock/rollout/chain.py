@@ -7,10 +7,10 @@ nobody can guess a removed payload from its digest.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from json.encoder import encode_basestring
 from typing import Final
 
 from poundlock.rollout.canonical import Json, canonical
@@ -18,11 +18,13 @@ from poundlock.rollout.canonical import Json, canonical
 GENESIS: Final = "0" * 64
 """What the first entry holds in place of a digest before it."""
 SALT_BYTES: Final = 16
+ERASED: Final = "erased"
+"""Name of the act that removes the payload of an entry. Its object is `entry:` and the number of that entry."""
 _ENTRY: Final = b"poundlock entry 1\n"
 _PAYLOAD: Final = b"poundlock payload 1\n"
 _TEXT: Final = {str}
 _MOMENT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z").fullmatch
-_ordered = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_quoted = encode_basestring  # JSON text of a string, not escaped beyond need: that of RFC 8785
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +76,9 @@ def entry_digest(
 ) -> str:
     """SHA-256 over the canonical JSON of an entry without its digest."""
     # the keys stand in canonical order, and integers and strings have one text each: this is RFC 8785 (tested against `canonical`)
-    text = _ordered(
-        {
-            "act": act,
-            "actor": actor,
-            "at": at,
-            "number": number,
-            "object": object,
-            "payload": payload,
-            "previous": previous,
-            "revision": revision,
-            "role": role,
-        }
+    text = (
+        f'{{"act":{_quoted(act)},"actor":{_quoted(actor)},"at":{_quoted(at)},"number":{number},"object":{_quoted(object)},'
+        f'"payload":{_quoted(payload)},"previous":{_quoted(previous)},"revision":{revision},"role":{_quoted(role)}}}'
     )
     return hashlib.sha256(_ENTRY + text.encode()).hexdigest()
 

@@ -1,0 +1,203 @@
+"""The commands about the life of a programme: declare, submit, publish, review; comments and incidents."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.text import Text
+
+from poundlock.cli.at_register import (
+    NEAR,
+    As,
+    Database,
+    Json,
+    Key,
+    ProgrammeId,
+    RegisterKey,
+    Why,
+    at_work,
+    now,
+    refusing,
+    the_programme,
+    to_read,
+    told,
+)
+from poundlock.cli.screen import console_of_results, print_json
+
+programme_app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="The life of a programme: declared, assessed, noticed to the public, decided on, run, reviewed.",
+)
+PlanFile = Annotated[
+    Path, typer.Argument(metavar="PLAN.yaml", help="Its section 'programme' says the rest.", show_default=False)
+]
+
+
+@programme_app.command("list")
+@refusing
+def list_command(database: Database = NEAR, json: Json = False) -> None:
+    """List the programmes of a register."""
+    from poundlock.register.clerk import programmes, shown
+
+    register = to_read(database)
+    found = [shown(register, id, now()) for id in programmes(register)]
+    if json:
+        print_json(
+            [{"programme": p.id, "life": p.life, "since": p.since.isoformat(), "applicant": p.applicant} for p in found]
+        )
+        return
+    console = console_of_results()
+    for p in found:
+        console.print(Text(f"{p.id}: {p.life} since {p.since}, declared by {p.applicant}"), soft_wrap=True)
+
+
+@programme_app.command("declare")
+@refusing
+def declare_command(
+    plan: PlanFile,
+    declaration: Annotated[
+        Path, typer.Option("--declaration", metavar="FILE.yaml", help="What is declared.", show_default=False)
+    ],
+    who: As,
+    key: Key,
+    database: Database = NEAR,
+    register_key: RegisterKey = None,
+    json: Json = False,
+) -> None:
+    """Declare an innovation with its plan, as a draft. For institutions."""
+    from poundlock.desk.roll_out import terms_of
+    from poundlock.problems import ProblemsFound
+    from poundlock.reading import read_document
+    from poundlock.rollout.machine.acts import Declaration
+
+    problems: list[Any] = []
+    read = read_document(declaration, Declaration, problems)
+    found = terms_of(plan)
+    if problems or read is None or read.value is None:
+        raise ProblemsFound(problems)
+    clerk = at_work(database, register_key, who, key)
+    body = {
+        "declaration": read.value.model_dump(mode="json"),
+        "plan": found.digest,
+        "terms": found.terms.model_dump(mode="json"),
+    }
+    files = (plan.read_bytes(), declaration.read_bytes())
+    told(clerk.act("declare", body, found.terms.id, files), json, f"programme {found.terms.id} is a draft")
+
+
+@programme_app.command("edit")
+@refusing
+def edit_command(
+    plan: PlanFile, who: As, key: Key, database: Database = NEAR, register_key: RegisterKey = None, json: Json = False
+) -> None:
+    """Enter a changed plan: of a draft at once; of an approved programme as a draft, which two other people must put in force."""
+    from poundlock.desk.roll_out import terms_of
+
+    found = terms_of(plan)
+    clerk = at_work(database, register_key, who, key)
+    body = {"plan": found.digest, "terms": found.terms.model_dump(mode="json")}
+    told(clerk.act("edit", body, found.terms.id, (plan.read_bytes(),)), json, "the changed plan is entered")
+
+
+def _simple(name: str, help: str, said: str) -> None:
+    @programme_app.command(name, help=help)
+    @refusing
+    def command(
+        who: As,
+        key: Key,
+        database: Database = NEAR,
+        register_key: RegisterKey = None,
+        programme: ProgrammeId = "",
+        json: Json = False,
+    ) -> None:
+        clerk = at_work(database, register_key, who, key)
+        told(clerk.act(name, {}, the_programme(clerk.register, programme)), json, said)
+
+
+def _with_reason(name: str, help: str, said: str) -> None:
+    @programme_app.command(name, help=help)
+    @refusing
+    def command(
+        who: As,
+        key: Key,
+        why: Why,
+        database: Database = NEAR,
+        register_key: RegisterKey = None,
+        programme: ProgrammeId = "",
+        json: Json = False,
+    ) -> None:
+        clerk = at_work(database, register_key, who, key)
+        told(clerk.act(name, {"why": why}, the_programme(clerk.register, programme)), json, said)
+
+
+_simple("submit", "Submit a draft. For the applicant.", "the programme is submitted")
+_with_reason("return", "Return it to the applicant, with the reason.", "the programme is returned")
+_simple("accept", "Accept it for assessment.", "the programme is being assessed")
+_simple("publish", "Publish a notice; the public may comment until its window closes.", "the public may comment")
+_with_reason("withdraw", "Withdraw a programme that does not run. For the applicant.", "the programme is withdrawn")
+_simple("review", "Begin the exit review, once every run is over.", "the exit review has begun")
+_with_reason("close", "Close what was adopted or wound down.", "the programme is closed")
+
+
+@programme_app.command("comment")
+@refusing
+def comment_command(
+    by: Annotated[
+        str, typer.Option("--by", metavar="NAME", help="Who commented; may be removed later.", show_default=False)
+    ],
+    text: Annotated[str, typer.Option("--text", metavar="WORDS", help="What they said.", show_default=False)],
+    who: As,
+    key: Key,
+    database: Database = NEAR,
+    register_key: RegisterKey = None,
+    programme: ProgrammeId = "",
+    json: Json = False,
+) -> None:
+    """Enter a comment of the public, while the notice is open."""
+    clerk = at_work(database, register_key, who, key)
+    told(
+        clerk.act("comment", {"by": by, "text": text}, the_programme(clerk.register, programme)),
+        json,
+        "the comment is entered",
+    )
+
+
+@programme_app.command("incident")
+@refusing
+def incident_command(
+    institution: Annotated[str, typer.Option("--institution", metavar="ID", help="Where.", show_default=False)],
+    kind: Annotated[Literal["cyber", "data", "outage", "conduct"], typer.Option("--kind", show_default=False)],
+    severity: Annotated[Literal["minor", "major", "critical"], typer.Option("--severity", show_default=False)],
+    what: Annotated[str, typer.Option("--what", metavar="WORDS", help="What happened.", show_default=False)],
+    who: As,
+    key: Key,
+    database: Database = NEAR,
+    register_key: RegisterKey = None,
+    programme: ProgrammeId = "",
+    json: Json = False,
+) -> None:
+    """Report an incident: a major one holds what runs, a critical one stops new business."""
+    clerk = at_work(database, register_key, who, key)
+    body = {"kind": kind, "severity": severity, "institution": institution, "what": what}
+    told(clerk.act("report", body, the_programme(clerk.register, programme)), json, "the incident is entered")
+
+
+@programme_app.command("close-incident")
+@refusing
+def close_incident_command(
+    incident: Annotated[int, typer.Argument(metavar="ENTRY", help="Entry that reported it.", show_default=False)],
+    remedy: Annotated[str, typer.Option("--remedy", metavar="WORDS", help="What was done.", show_default=False)],
+    who: As,
+    key: Key,
+    database: Database = NEAR,
+    register_key: RegisterKey = None,
+    programme: ProgrammeId = "",
+    json: Json = False,
+) -> None:
+    """Close an incident; what it held does not go on by itself."""
+    clerk = at_work(database, register_key, who, key)
+    body = {"incident": incident, "remedy": remedy}
+    told(clerk.act("close-incident", body, the_programme(clerk.register, programme)), json, "the incident is closed")

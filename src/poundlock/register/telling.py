@@ -1,0 +1,173 @@
+"""A register in words: where a programme stands, what waits, and its log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from poundlock.register.acts import ERASED
+from poundlock.register.rows import Record
+from poundlock.rollout.machine import book, deadlines, doubts, owed, periods
+from poundlock.rollout.machine.decisions import MATTERS, missing
+from poundlock.rollout.machine.life import ENDED
+from poundlock.rollout.machine.people import People
+from poundlock.rollout.machine.programme import Programme, Proposal, Run, run_of
+from poundlock.rollout.machine.run import EXPOSURE, OVER
+
+
+def standing_words(people: People, p: Programme) -> Iterator[str]:
+    """Lines for the screen."""
+    yield f"Programme {p.id}: {p.life} since {p.since}, plan {p.plan[:12]}..., as of {p.at}"
+    if p.notice_until and p.life == "public notice":
+        yield f"  comments until {p.notice_until}"
+    for run in p.runs:
+        yield from _run_words(p, run)
+    if not p.runs and p.life not in ENDED:
+        yield "  no stage was opened yet"
+    for incident in p.incidents:
+        if not incident.closed:
+            yield f"  incident {incident.entry}: {incident.severity}, {incident.kind}, at {incident.institution}, open"
+    for proposal in p.proposals:
+        yield f"  decision {proposal.id}: {_waits(people, p, proposal)}"
+
+
+def _run_words(p: Programme, run: Run) -> Iterator[str]:
+    yield f"Run {run.id}: {run.state} since {run.since}; exposure {EXPOSURE[run.state]}" + (
+        f"; {run.why}" if run.why else ""
+    )
+    if run.state in OVER:
+        return
+    if run.started is not None:
+        yield f"  started {run.started}; may be decided on from {run.decide_on}; ends on {run.ends}"
+    for doubt in doubts.standing(p, run, p.at):
+        said = ", waived" if doubts.waived(run, doubt, p.at) else ""
+        yield f"  against going on: {doubt}{said}"
+    soon = [(late, f, number) for f in run.filings if (found := owed.due(f)) for number, late in [found]]
+    for late, f, number in sorted(soon, key=lambda x: (x[0], x[1].institution))[:3]:
+        yield f"  next return: {f.kind} of {f.institution} for {periods.text(number, f.every)}, by {late}"
+
+
+def _waits(people: People, p: Programme, proposal: Proposal) -> str:
+    asks = MATTERS[proposal.matter].asks
+    signed = ", ".join(s.person for s in proposal.signed)
+    if proposal.void:
+        return f"{asks}; void, {proposal.void}"
+    run = run_of(p, proposal.run) if proposal.run else None
+    return f"{asks}; signed by {signed}; still needs {missing(people, p, proposal, run)}"
+
+
+def standing_values(people: People, p: Programme) -> dict[str, Any]:
+    """The same as JSON values."""
+    return {
+        "programme": p.id,
+        "life": p.life,
+        "since": p.since.isoformat(),
+        "as_of": p.at.isoformat(),
+        "plan": p.plan,
+        "runs": [_run_values(p, r) for r in p.runs],
+        "incidents": [
+            {"entry": i.entry, "institution": i.institution, "kind": i.kind, "severity": i.severity, "closed": i.closed}
+            for i in p.incidents
+        ],
+        "decisions": [
+            {"id": x.id, "matter": x.matter, "run": x.run, "signed": [s.person for s in x.signed], "void": x.void}
+            for x in p.proposals
+        ],
+    }
+
+
+def _run_values(p: Programme, run: Run) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "state": run.state,
+        "exposure": EXPOSURE[run.state],
+        "since": run.since.isoformat(),
+        "why": run.why,
+        "decide_on": run.decide_on.isoformat() if run.decide_on else None,
+        "ends": run.ends.isoformat(),
+        "check": run.check.entry if run.check else None,
+        "against": [
+            {
+                "check": d.check,
+                "metric": d.metric,
+                "kind": d.kind,
+                "critical": d.critical,
+                "waived": doubts.waived(run, d, p.at),
+            }
+            for d in (doubts.standing(p, run, p.at) if run.state not in OVER else ())
+        ],
+    }
+
+
+def log(records: Iterable[Record]) -> Iterator[tuple[Record, tuple[str, ...]]]:
+    """Every record with what moved because of it, in words: first what the calendar did until then. records: from the first on. A programme
+    whose payloads were left out is told without."""
+    states: dict[str, book.State | None] = {}
+    apart: set[str] = set()
+    for record in records:
+        entry, text, _ = record
+        before = states.get(entry.object)
+        if text is None and not book.erasable(entry.act):
+            apart.add(entry.object)
+        if entry.act != ERASED and entry.object not in apart:
+            states[entry.object] = book.step(
+                states, entry.object, entry.actor, entry.role, entry.act, text, entry.number, entry.at
+            )
+        after = states.get(entry.object)
+        moves: list[str] = []
+        if isinstance(before, Programme) and isinstance(after, Programme):
+            waited = deadlines.on(before, after.at)
+            moves = [f"by the calendar, {m}" for m in _moves(before, waited)] + _moves(waited, after)
+        yield record, tuple(moves)
+
+
+def _moves(before: Programme, after: Programme) -> list[str]:
+    old = {r.id: r.state for r in before.runs}
+    lived = [f"programme {after.id}: {before.life} -> {after.life}"] if before.life != after.life else []
+    ran = [r for r in after.runs if old.get(r.id, "pending") != r.state]
+    return lived + [f"run {r.id}: {old.get(r.id, 'pending')} -> {r.state} (since {r.since})" for r in ran]
+
+
+def log_line(record: Record) -> str:
+    """An entry in one line: number, time, who, what, to what, and the gist of it."""
+    entry, text, _ = record
+    gist = _gist(entry.act, json.loads(text)) if text is not None else "(removed)"
+    return f"{entry.number:>5}  {entry.at[:16].replace('T', ' ')}  {entry.actor} ({entry.role})  {entry.act} {entry.object}  {gist}".rstrip()
+
+
+def _gist(act: str, body: dict[str, Any]) -> str:
+    if act == "judge":
+        worst = [f"{f['metric']}: {f['kind']}" for f in body["findings"] if f["kind"] != "pass"]
+        return f"run {body['run']} as of {body['as_of']}: {', '.join(worst) or 'every finding a pass'}"
+    if act == "propose":
+        waived = [f"waives {w['metric']} of check {w['check']} until {w['until']}" for w in body["details"]["waivers"]]
+        said = [f"{body['decision']}: {body['matter']} {body['run']}".strip(), *waived, body["details"]["why"]]
+        return "; ".join(said)
+    if act == "file":
+        again = f", replaces receipt {body['replaces']}" if body["replaces"] else ""
+        return f"{body['kind']} for {body['period']}, {body['rows']:,} rows{again}"
+    if act == "declare":
+        return f"{body['declaration']['title']}, plan {body['plan'][:12]}..."
+    if act == "enrol":
+        return f"{body['person']}: {', '.join(body['roles'])} of {body['institution'] or body['agency']}"
+    told = {k: v for k, v in body.items() if k in _TOLD and v}
+    return "; ".join(", ".join(v) if isinstance(v, list) else str(v) for v in told.values())
+
+
+_TOLD = (
+    "agency",
+    "decision",
+    "run",
+    "stage",
+    "stages",
+    "to",
+    "role",
+    "until",
+    "severity",
+    "what",
+    "incident",
+    "by",
+    "text",
+    "why",
+)

@@ -1,0 +1,401 @@
+"""The commands on a register, one after another as an office would give them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from poundlock.cli import app, at_register
+from poundlock.rollout.signing import new_key, public_of
+
+DECLARATION = "\n".join(
+    ["kind: product"]
+    + [
+        f"{name}: as the plan says"
+        for name in [
+            "title",
+            "technology",
+            "function",
+            "expected_effect",
+            "scale",
+            "risks_and_controls",
+            "compensation",
+            "exit_plan",
+            "emergency_plan",
+            "complaints",
+        ]
+    ]
+)
+PEOPLE = {
+    "ada": ("bureau", ["administrator"]),
+    "olu": ("bureau", ["officer", "approver"]),
+    "ana": ("bureau", ["approver"]),
+    "aki": ("commission", ["approver"]),
+    "rio": ("commission", ["risk"]),
+    "dee": ("bureau", ["duty officer"]),
+    "aud": ("bureau", ["auditor"]),
+    "eva": ("bank", ["institution"]),
+}
+
+
+class Office:
+    """A folder with everybody's keys and a register, and a day."""
+
+    def __init__(self, folder: Path, plan: Path) -> None:
+        self.folder, self.plan, self.day = folder, plan, dt.date(2019, 6, 1)
+        for name in PEOPLE:
+            (folder / f"{name}.key").write_text(new_key())
+        (folder / "declaration.yaml").write_text(DECLARATION)
+
+    def run(self, *words: str, who: str = "", code: int = 0) -> Result:
+        """A command; fails unless it ends with `code`."""
+        signed = ("--as", who, "--key", str(self.folder / f"{who}.key")) if who else ()
+        done = CliRunner().invoke(app, [*words, "--database", str(self.folder / "r.sqlite3"), *signed])
+        assert done.exit_code == code, f"{done.exit_code}: {done.output}{done.exception!r}"
+        return done
+
+    def told(self, *words: str, who: str = "", code: int = 0) -> Any:
+        return json.loads(self.run(*words, "--json", who=who, code=code).stdout)
+
+    def state(self) -> str:
+        return str(self.told("stage", "status")["runs"][-1]["state"])
+
+    def key(self, name: str) -> str:
+        return public_of((self.folder / f"{name}.key").read_text())
+
+    def founded(self) -> Office:
+        self.run("register", "init", "pilot", "--agency", "bureau", "--mandate", "technology-innovation", who="ada")
+        self.run("register", "agency", "commission", "--mandate", "social-responsibility", who="ada")
+        for name, (agency, roles) in PEOPLE.items():
+            if name != "ada":
+                as_roles = [word for role in roles for word in ("--role", role)]
+                home = ["--institution", "bank-1"] if "institution" in roles else []
+                self.run(
+                    "register",
+                    "enrol",
+                    name,
+                    "--public",
+                    self.key(name),
+                    "--agency",
+                    agency,
+                    *as_roles,
+                    *home,
+                    who="ada",
+                )
+        return self
+
+    def approved(self) -> Office:
+        self.founded()
+        self.run(
+            "programme", "declare", str(self.plan), "--declaration", str(self.folder / "declaration.yaml"), who="eva"
+        )
+        for verb, who in (("submit", "eva"), ("accept", "olu"), ("publish", "olu")):
+            self.run("programme", verb, who=who)
+        self.day += dt.timedelta(31)
+        self.decide("approve")
+        self.run("register", "consent", "--stage", "region-a", "--stage", "region-b", who="eva")
+        return self
+
+    def running(self, **found: str) -> Office:
+        self.approved()
+        self.day = dt.date(2020, 1, 1)
+        self.run("stage", "open", "region-a", who="olu")
+        self.judge()
+        self.decide("start")
+        return self
+
+    def decide(self, matter: str, *more: str) -> None:
+        made = self.run(
+            "stage",
+            "propose",
+            matter,
+            "--why",
+            "it is due",
+            "--decision",
+            f"d-{matter}-{self.day}",
+            *more,
+            "--sign",
+            who="olu",
+        )
+        assert "Entry" in made.stdout
+        for who in ("ana", "aki"):
+            self.run("stage", "approve", f"d-{matter}-{self.day}", "--sign", who=who)
+
+    def judge(self, **found: str) -> None:
+        """A result.json as `run` writes it, with scripted findings."""
+        import hashlib
+
+        gates = ("local-banks", "failures", "controllable", "rules", "effect", "for-whom")
+        digest = hashlib.sha256(self.plan.read_bytes()).hexdigest()
+        result = {
+            "gates": [
+                {"id": g, "finding": found.get(g.replace("-", "_"), "pass"), "why": "scripted", "limit": "none"}
+                for g in gates
+            ],
+            "provenance": {"inputs": [{"file": "plan.yaml", "sha256": digest}], "digest": "0" * 64},
+        }
+        (self.folder / "result.json").write_text(json.dumps(result))
+        self.run("stage", "judge", str(self.folder / "result.json"), who="olu")
+
+
+@pytest.fixture
+def office(tmp_path: Path, starter: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
+    made = Office(tmp_path, starter / "plan.yaml")
+
+    class Clock:
+        @staticmethod
+        def now(zone: dt.tzinfo) -> dt.datetime:
+            return dt.datetime.combine(made.day, dt.time(12), zone)
+
+    monkeypatch.setattr(at_register, "datetime", Clock)
+    for name in ("POUNDLOCK_DATABASE_URL", "POUNDLOCK_REGISTER_KEY", "POUNDLOCK_PERSON", "POUNDLOCK_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    return made
+
+
+def test_a_stage_is_started_held_resumed_and_rolled_back(office: Office) -> None:
+    office.running()
+    assert office.state() == "active"
+    office.judge(local_banks="inconclusive")
+    assert office.state() == "held"
+    refused = office.run("stage", "resume", "--why", "hope", "--sign", who="olu", code=1)
+    assert "refused: against going on stands local-banks: inconclusive" in refused.stderr
+    check = office.told("stage", "status")["runs"][-1]["check"]
+    office.run(
+        "stage",
+        "resume",
+        "--why",
+        "checked again soon",
+        "--decision",
+        "go",
+        "--waive",
+        f"{check}:local-banks:2020-03-01",
+        "--sign",
+        who="olu",
+    )
+    for who in ("ana", "aki"):
+        office.run("stage", "approve", "go", "--sign", who=who)
+    assert office.state() == "active"
+    office.day = dt.date(2020, 3, 2)
+    assert office.state() == "held", "the waiver expired"
+    office.judge(failures="breach")
+    assert office.state() == "rolling back", "the plan authorised it"
+    (office.folder / "nothing.txt").write_text("nothing is left")
+    office.run("stage", "unwound", str(office.folder / "nothing.txt"), who="olu")
+    assert office.state() == "rolled back"
+    office.run("stage", "open", "region-a", who="olu")
+    assert office.told("stage", "status")["runs"][-1]["id"] == "region-a/2"
+    assert office.told("register", "check")["ok"]
+
+
+def test_nothing_is_written_without_sign(office: Office) -> None:
+    office.running()
+    before = len(office.run("register", "log").stdout.splitlines())
+    said = office.run("stage", "hold", "--why", "we look", who="olu")
+    assert "Not written (dry run)" in said.stdout
+    assert "run region-a/1: active -> held" in said.stdout
+    assert office.told("stage", "propose", "roll-back", "--why", "we look", who="olu")["written"] is False
+    assert len(office.run("register", "log").stdout.splitlines()) == before
+    assert office.told("stage", "hold", "--why", "we look", "--sign", who="olu")["written"] is True
+    assert office.state() == "held"
+
+
+def test_refusals_say_what_to_do(office: Office) -> None:
+    office.running()
+    office.run("stage", "propose", "roll-back", "--why", "we doubt", "--decision", "back", "--sign", who="olu")
+    cases = [
+        (("stage", "approve", "back", "--sign"), "olu", "you proposed this change; another person must approve it"),
+        (("stage", "approve", "back", "--sign"), "dee", "takes the role approver"),
+        (("stage", "approve", "forth", "--sign"), "ana", "no decision 'forth' waits"),
+        (("stage", "open", "region-b"), "olu", "stage 'region-a' was not passed"),
+        (("stage", "cancel", "--why", "we look"), "olu", "'cancel' does not lead out of it"),
+        (("programme", "submit"), "aud", "aud is auditor"),
+        (("register", "leave", "aud"), "olu", "takes the role administrator"),
+    ]
+    for words, who, said in cases:
+        assert said in office.run(*words, who=who, code=1).stderr, words
+    refused = office.told("stage", "approve", "back", "--sign", who="olu", code=1)
+    assert refused["ok"] is False
+    assert refused["refused"].startswith("refused: ")
+    (office.folder / "ana.key").write_text(new_key())
+    assert "this key is not ana's" in office.run("stage", "approve", "back", "--sign", who="ana", code=1).stderr
+
+
+def test_mistakes_in_the_call_end_with_two(office: Office, tmp_path: Path) -> None:
+    assert "expected a register. Cure" in office.run("stage", "status", code=2).stderr
+    office.founded()
+    key = tmp_path / "bad.key"
+    key.write_text("no key")
+    done = CliRunner().invoke(
+        app, ["register", "leave", "aud", "--as", "ada", "--key", str(key), "--database", str(tmp_path / "r.sqlite3")]
+    )
+    assert done.exit_code == 2
+    office.run(
+        "programme", "declare", str(office.plan), "--declaration", str(office.folder / "declaration.yaml"), who="eva"
+    )
+    bad = office.run("stage", "propose", "resume", "--why", "hope", "--waive", "57-growth", who="olu", code=2)
+    assert "expected CHECK:METRIC:UNTIL" in bad.stderr
+    assert (
+        "expected a day as 2026-03-31"
+        in office.run("stage", "judge", "x.json", "--as-of", "soon", who="olu", code=2).stderr
+    )
+    assert "1 problem" in office.run("stage", "judge", "x.json", who="olu", code=2).stderr
+    assert (
+        "register is founded"
+        not in office.run("register", "init", "again", "--agency", "bureau", who="ada", code=2).stdout
+    )
+
+
+def test_duty_officer_and_three_people(office: Office) -> None:
+    office.running()
+    office.run(
+        "programme",
+        "incident",
+        "--institution",
+        "bank-1",
+        "--kind",
+        "cyber",
+        "--severity",
+        "critical",
+        "--what",
+        "keys were stolen",
+        who="eva",
+    )
+    assert office.state() == "held critical"
+    assert (
+        "open incident" in office.run("programme", "close-incident", "99", "--remedy", "none", who="olu", code=1).stderr
+    )
+    entry = office.told("stage", "status")["incidents"][0]["entry"]
+    office.run("programme", "close-incident", str(entry), "--remedy", "new keys", who="olu")
+    assert office.state() == "held critical", "it does not go on by itself"
+    office.run("stage", "resume", "--why", "new keys", "--decision", "go", "--sign", who="olu")
+    for who in ("ana", "aki"):
+        office.run("stage", "approve", "go", "--sign", who=who)
+    assert office.state() == "held critical", "nobody of the risk function has signed"
+    office.run("stage", "approve", "go", "--sign", who="rio")
+    assert office.state() == "active"
+    office.run(
+        "programme",
+        "incident",
+        "--institution",
+        "bank-1",
+        "--kind",
+        "outage",
+        "--severity",
+        "critical",
+        "--what",
+        "again, and worse",
+        who="dee",
+    )
+    office.run("stage", "rollback", "--why", "enough", "--sign", who="dee")
+    assert office.state() == "rolling back"
+
+
+def test_returns_are_filed_with_a_receipt(office: Office, tmp_path: Path) -> None:
+    office.running()
+    office.day = dt.date(2020, 5, 10)
+    header = (
+        office.run("returns", "template", "exposures").stdout
+        if False
+        else CliRunner().invoke(app, ["returns", "template", "exposures"]).stdout
+    )
+    file = tmp_path / "exposures.csv"
+    file.write_text(header + "lent,bank-2,interbank,10,90,0.5\n")
+    receipt = office.told("returns", "submit", str(file), "--kind", "exposures", "--period", "2020-Q1", who="eva")
+    assert receipt["rows"] == 1
+    assert receipt["days_late"] == 10
+    again = office.run("returns", "submit", str(file), "--kind", "exposures", "--period", "2020-Q2", who="eva", code=1)
+    assert f"filed already for 2020-Q1 as receipt {receipt['receipt']}" in again.stderr
+    office.day = dt.date(2020, 7, 10)
+    file.write_text(header + "lent,bank-2,interbank,ten,90,1.5\nlent,bank-2,interbank,ten,90,1.5\n")
+    wrong = office.run("returns", "submit", str(file), "--kind", "exposures", "--period", "2020-Q2", who="eva", code=2)
+    assert "'ten'" in wrong.stderr
+    assert "1.5" in wrong.stderr
+    file.write_text(header + "lent,bank-2,interbank,100,90,0.5\n")
+    unusual = office.run(
+        "returns", "submit", str(file), "--kind", "exposures", "--period", "2020-Q2", who="eva", code=2
+    )
+    assert "large-change" in unusual.stderr
+    done = office.told(
+        "returns",
+        "submit",
+        str(file),
+        "--kind",
+        "exposures",
+        "--period",
+        "2020-Q2",
+        "--reason",
+        "large-change=a bank joined",
+        who="eva",
+    )
+    assert [c["code"] for c in done["cautions"]] == ["large-change"]
+    owed = {(o["kind"], o["period"]): o for o in office.told("returns", "status")["owed"]}
+    assert owed["exposures", "2020-Q1"]["state"] == "filed"
+    assert owed["exposures", "2020-Q1"]["late"] == 10
+
+
+def test_two_banks_that_contradict_each_other_are_found(office: Office, tmp_path: Path) -> None:
+    office.running()
+    (tmp_path / "fay.key").write_text(new_key())
+    office.run(
+        "register",
+        "enrol",
+        "fay",
+        "--public",
+        office.key("fay"),
+        "--agency",
+        "bank",
+        "--role",
+        "institution",
+        "--institution",
+        "bank-2",
+        who="ada",
+    )
+    office.run("register", "consent", "--stage", "region-a", who="fay")
+    office.day = dt.date(2020, 7, 5)
+    header = CliRunner().invoke(app, ["returns", "template", "exposures"]).stdout
+    for who, row in (("eva", "lent,bank-2,interbank,10,90,0.5"), ("fay", "borrowed,bank-1,interbank,8,90,0.5")):
+        file = tmp_path / f"{who}.csv"
+        file.write_text(header + row + "\n")
+        office.run("returns", "submit", str(file), "--kind", "exposures", "--period", "2020-Q2", who=who)
+    found = office.told("returns", "status", "--reconcile", "2020-Q2")["mismatches"]
+    assert found == ["bank-1 says 10 of interbank lent, and bank-2 8: a difference of 2"]
+
+
+def test_log_erase_checkpoint_and_pack(office: Office, tmp_path: Path) -> None:
+    office.founded()
+    office.run("register", "describe", "olu", "Olu Adeyemi, room 12", who="ada")
+    log = office.run("register", "log").stdout
+    assert "Olu Adeyemi" in log
+    number = len(log.splitlines())
+    office.run("register", "erase", str(number), "--why", "asked for", who="ada")
+    assert "Olu Adeyemi" not in office.run("register", "log").stdout
+    office.run("register", "checkpoint", "--to", str(tmp_path / "kept"))
+    held = next((tmp_path / "kept").iterdir())
+    assert office.told("register", "check", "--held", str(held))["ok"]
+    office.run(
+        "programme", "declare", str(office.plan), "--declaration", str(office.folder / "declaration.yaml"), who="eva"
+    )
+    office.run("register", "pack", str(tmp_path / "evidence.zip"))
+    key = public_of((tmp_path / "r.sqlite3.key").read_text())
+    verify = ["verify", str(tmp_path / "evidence.zip"), "--key", key, "--checkpoint", str(held)]
+    assert CliRunner().invoke(app, verify).exit_code == 0
+    refused = office.run("register", "erase", "1", "--why", "asked for", who="ada", code=1)
+    assert "removed" in refused.stderr
+
+
+def test_people_are_listed_and_roles_lent(office: Office) -> None:
+    office.founded()
+    office.run("register", "delegate", "olu", "--role", "duty officer", "--until", "2019-06-30", who="dee")
+    people = office.told("register", "users")
+    assert {p["person"] for p in people["people"]} == set(PEOPLE)
+    assert people["delegations"] == [{"by": "dee", "to": "olu", "role": "duty officer", "until": "2019-06-30"}]
+    office.day = dt.date(2019, 7, 1)
+    assert office.told("register", "users")["delegations"] == []
+    office.run("register", "leave", "aud", who="ada")
+    assert next(p for p in office.told("register", "users")["people"] if p["person"] == "aud")["left"] == "2019-07-01"
