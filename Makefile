@@ -1,13 +1,13 @@
 # make demo   the two examples: a verdict each on the screen, and their reports; then a programme played through a scratch register
 # make test   every test                                   make soak   100,000 random steps of the roll-out machine
-# make check  lint, types, floors, schema
+# make check  lint, types, floors, schema                 make cover  every branch of the roll-out machine, the gates and the chain
 # make bench  benchmarks (HUGE=1: the largest too)          make docs   the documentation
 # make parity our estimates beside other packages', in an environment of its own
 SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak check bench docs parity schema lock clean
+.PHONY: help demo test soak cover check bench docs parity schema lock clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -33,6 +33,10 @@ test: .venv/.installed-dev
 
 soak: .venv/.installed-dev
 	POUNDLOCK_SOAK=1 $(BIN)/python -m pytest -q tests/laws/test_machine_stateful.py
+
+cover: .venv/.installed-dev
+	$(BIN)/coverage run -m pytest -q -p no:xdist $(addprefix tests/test_rollout_,$(addsuffix .py,machine life decisions waivers voiding findings deadlines owed people book gate chain canonical))
+	$(BIN)/coverage report
 
 check: .venv/.installed-dev
 	$(BIN)/ruff check .

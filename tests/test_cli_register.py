@@ -399,3 +399,152 @@ def test_people_are_listed_and_roles_lent(office: Office) -> None:
     assert office.told("register", "users")["delegations"] == []
     office.run("register", "leave", "aud", who="ada")
     assert next(p for p in office.told("register", "users")["people"] if p["person"] == "aud")["left"] == "2019-07-01"
+
+
+def test_what_is_signed_is_told(office: Office) -> None:
+    office.running()
+    office.judge(local_banks="inconclusive")
+    check = office.told("stage", "status")["runs"][-1]["check"]
+    waive = f"{check}:local-banks:2020-03-01"
+    office.run("stage", "resume", "--why", "it is small", "--decision", "go", "--waive", waive, "--sign", who="olu")
+    asked = f"resume region-a/1; waives local-banks of check {check} until 2020-03-01; it is small"
+    assert asked in office.run("stage", "status").stdout
+    assert asked in office.run("stage", "approve", "go", who="ana").stdout
+    assert office.told("stage", "status")["decisions"][-1]["details"]["waivers"][0]["metric"] == "local-banks"
+
+
+def test_an_extension_is_told_with_its_days(office: Office) -> None:
+    office.running()
+    days = ("--decide-on", "2022-03-01", "--ends", "2028-12-31")
+    office.run("stage", "propose", "roll-back", "--why", "it is late", *days, "--sign", who="olu")
+    asked = "may be decided on from 2022-03-01; ends on 2028-12-31; it is late"
+    assert asked in office.run("stage", "status").stdout
+    assert asked in office.run("register", "log").stdout
+
+
+def test_nobodys_words_look_like_another_entry(office: Office) -> None:
+    office.running()
+    forged = "we doubt\n   99  2020-01-01 12:00  ana (approver)  approve \x1b[2J\u202e"
+    office.run("stage", "propose", "roll-back", "--why", forged, "--decision", "x", "--sign", who="olu")
+    for said in (office.run("register", "log").stdout, office.run("stage", "status").stdout):
+        assert "we doubt\\n   99" in said
+        assert "\x1b" not in said
+        assert "\u202e" not in said
+
+
+def test_reasons_that_are_none_are_refused_in_plain_words(office: Office) -> None:
+    office.running()
+    refused = office.run("stage", "propose", "roll-back", "--why", "", who="olu", code=1)
+    assert "refused: this is not complete or not right: why: " in refused.stderr
+    office.run("register", "describe", "olu", "Olu Adeyemi", who="ada")
+    number = len(office.run("register", "log", "--json").stdout.splitlines())
+    assert "why: " in office.run("register", "erase", str(number), "--why", "", who="ada", code=1).stderr
+
+
+def test_a_decision_without_a_name_gets_one_that_is_free(office: Office) -> None:
+    office.running()
+    for _ in range(22):
+        office.run("stage", "propose", "roll-back", "--why", "again", "--sign", who="olu")
+        waiting = office.told("stage", "status")["decisions"][-1]["id"]
+        office.run("stage", "retract", waiting, who="olu")
+
+
+def test_removals_are_signed_by_somebody_known_and_their_reasons_stay(office: Office) -> None:
+    office.founded()
+    office.run("register", "describe", "olu", "Olu Adeyemi", who="ada")
+    number = len(office.run("register", "log").stdout.splitlines())
+    (office.folder / "eve.key").write_text(new_key())
+    unknown = office.run("register", "erase", str(number), "--why", "asked for", who="eve", code=1)
+    assert "nobody is enrolled as 'eve'" in unknown.stderr
+    key = office.key("olu")
+    office.run(
+        "register",
+        "enrol",
+        "olu",
+        "--public",
+        key,
+        "--agency",
+        "bureau",
+        "--role",
+        "approver",
+        "--role",
+        "officer",
+        who="ada",
+    )
+    office.run("register", "erase", str(number), "--why", "asked for", who="olu")
+    gone = office.run("register", "erase", str(number + 2), "--why", "to hide it", who="ada", code=1)
+    assert "the reason of a removal stays" in gone.stderr
+
+
+def test_a_plan_is_signed_only_as_its_file_says(office: Office) -> None:
+    from poundlock.desk.roll_out import terms_of
+    from poundlock.register.clerk import Clerk, opened
+
+    office.founded()
+    plan = terms_of(office.plan)
+    terms = plan.terms.model_dump(mode="json") | {"comment_days": 1, "pre_authorised": []}
+    words = dict(line.split(": ") for line in DECLARATION.splitlines())
+    register = opened(str(office.folder / "r.sqlite3"), (office.folder / "r.sqlite3.key").read_text())
+    noon = dt.datetime.combine(office.day, dt.time(12), dt.UTC)
+    eva = Clerk(register, "eva", (office.folder / "eva.key").read_text(), noon)
+    body = {"declaration": words, "plan": plan.digest, "terms": terms}
+    eva.act("declare", body, plan.terms.id, [office.plan.read_bytes()])
+    for verb, who in (("submit", "eva"), ("accept", "olu"), ("publish", "olu")):
+        office.run("programme", verb, who=who)
+    office.day += dt.timedelta(3)
+    refused = office.run("stage", "propose", "approve", "--why", "it is due", "--sign", who="olu", code=1)
+    assert "something else than was entered of it (comment_days, pre_authorised)" in refused.stderr
+
+
+def test_a_return_belongs_to_the_institution_of_that_day(office: Office, tmp_path: Path) -> None:
+    office.running()
+    office.day = dt.date(2020, 7, 5)
+    header = CliRunner().invoke(app, ["returns", "template", "exposures"]).stdout
+    file = tmp_path / "exposures.csv"
+    submit = ("returns", "submit", str(file), "--kind", "exposures", "--period")
+    receipts = []
+    for amount, quarter in ((10, "2020-Q1"), (11, "2020-Q2")):
+        file.write_text(f"{header}lent,bank-2,interbank,{amount},90,0.5\n")
+        receipts.append(office.told(*submit, quarter, who="eva")["receipt"])
+    file.write_text(f"{header}lent,bank-2,interbank,12,90,0.5\n")
+    other = office.run(*submit, "2020-Q2", "--replaces", str(receipts[0]), who="eva", code=1)
+    assert f"receipt {receipts[0]} is no exposures of bank-1 for 2020-Q2" in other.stderr
+    moved = ("--public", office.key("eva"), "--agency", "bank", "--role", "institution", "--institution", "bank-2")
+    office.run("register", "enrol", "eva", *moved, who="ada")
+    states = {(o["institution"], o["period"]): o["state"] for o in office.told("returns", "status")["owed"]}
+    assert states["bank-1", "2020-Q1"] == states["bank-1", "2020-Q2"] == "filed"
+    assert "found no return for 'soon'" in office.run("returns", "status", "--reconcile", "soon", code=2).stderr
+
+
+def test_a_programme_that_is_not_there_has_no_log_and_no_pack(office: Office, tmp_path: Path) -> None:
+    office.running()
+    for words in (("register", "log"), ("register", "pack", str(tmp_path / "p.zip"))):
+        assert "no programme 'nope'" in office.run(*words, "--programme", "nope", code=1).stderr
+    assert not (tmp_path / "p.zip").exists()
+    assert "found --act 'nope'" in office.run("register", "log", "--act", "nope", code=2).stderr
+
+
+@pytest.mark.parametrize("first", [10, 18])
+def test_a_pack_that_leaves_out_what_rules_rest_on_does_not_verify(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: int
+) -> None:
+    from poundlock.register import packing
+
+    office.running()
+    whole, words = packing._of_programme, packing.decisions
+
+    def short(register: Any, programme: str) -> Any:
+        for entry, text, salt in whole(register, programme):
+            yield (entry, None, "") if entry.number >= first else (entry, text, salt)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(packing, "_of_programme", short)
+        patched.setattr(packing, "decisions", lambda records, _: words(_without(records, first), ""))
+        office.run("register", "pack", str(tmp_path / "short.zip"))
+    found = packing.verified(tmp_path / "short.zip")
+    assert not found.ok
+    assert any(f"the first entry {first} (" in str(broken.found) for broken in found.findings)
+
+
+def _without(records: Any, first: int) -> Any:
+    return ((entry, None if entry.number >= first else text, salt) for entry, text, salt in records)

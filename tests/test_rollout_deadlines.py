@@ -6,6 +6,8 @@ import datetime as dt
 from functools import cache
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from office import PASSING, WORDS, Office, digest, terms
 from poundlock.rollout.machine import book, deadlines, doubts, owed

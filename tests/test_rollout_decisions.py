@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 
 from office import PASSING, WORDS, Office, digest, key_of, terms
 from poundlock.rollout import signing
-from poundlock.rollout.machine import decisions
+from poundlock.rollout.machine import acts, decisions, signing_off
 from poundlock.rollout.machine.decisions import missing
 from poundlock.rollout.machine.programme import run_of
 from poundlock.rollout.refusal import Refused
@@ -351,3 +352,24 @@ def test_what_a_signal_says_moves_nothing():
     office.judge(PASSING | {"mood": "breach"})
     office.decide("pass", "first", "olu", "ana", "aki")
     assert office.run().state == "passed"
+
+
+def test_a_stage_that_nobody_takes_part_in_is_not_started() -> None:
+    office = Office().approved()
+    office.day = dt.date(2026, 1, 1)
+    for actor in ("ivo", "uma"):
+        office.act(actor, "withdraw-consent", {"why": WORDS})
+    office.act("olu", "open", {"stage": "first"})
+    office.judge({"tail": "pass"}, by="oki")
+    with pytest.raises(Refused, match="no institution takes part in stage 'first'; one must consent"):
+        office.propose("start", "first/1", "olu")
+
+
+def test_a_signature_is_over_the_terms_too() -> None:
+    office = Office().running()
+    p, run = office.programme, office.run()
+    proposal = signing_off.drafted(p, "x", "roll-back", run.id, acts.DetailsAsked(why=WORDS))
+    other = replace(p, terms=terms(decide_within_days=1))
+    assert decisions.statement(office.people, p, proposal, run, "olu", "none") != decisions.statement(
+        office.people, other, proposal, run, "olu", "none"
+    )

@@ -375,6 +375,7 @@ class Witness:
         run.started, run.began, run.ends = self.day, number, ends
         run.decide_on = min(self.day + dt.timedelta(stage["shortest_stay_days"]), ends)
         run.joined = [[bank, self.day, None] for bank, of in sorted(self.consents) if of == run.stage]
+        assert run.joined, "nobody takes part"
         self.life = "running"
 
     def _passes(self, run: Run) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import json
 import shutil
 import sys
 import tempfile
@@ -257,6 +258,10 @@ def keep(play: Rehearsal, result: Path) -> None:
     counted = f"{found.entries} entries, {found.signatures} signatures"
     say(f"Evidence pack: {path}; {counted}; verified on a copy without the register")
     say(f"  poundlock verify {path} --key {public}")
+    verdict = json.loads(result.read_bytes())["verdict"]
+    say(
+        f"\nThe plan's own verdict stays: {verdict['worst']}. {verdict['sentence']}\nReport: {result.with_name('report.html')}"
+    )
 
 
 if __name__ == "__main__":

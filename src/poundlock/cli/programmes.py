@@ -41,6 +41,7 @@ PlanFile = Annotated[
 def list_command(database: Database = NEAR, json: Json = False) -> None:
     """List the programmes of a register."""
     from poundlock.register.clerk import programmes, shown
+    from poundlock.register.telling import plain
 
     register = to_read(database)
     found = [shown(register, id, now()) for id in programmes(register)]
@@ -51,7 +52,7 @@ def list_command(database: Database = NEAR, json: Json = False) -> None:
         return
     console = console_of_results()
     for p in found:
-        console.print(Text(f"{p.id}: {p.life} since {p.since}, declared by {p.applicant}"), soft_wrap=True)
+        console.print(Text(plain(f"{p.id}: {p.life} since {p.since}, declared by {p.applicant}")), soft_wrap=True)
 
 
 @programme_app.command("declare")

@@ -213,6 +213,8 @@ def delegate_command(
 def users_command(database: Database = NEAR, json: Json = False) -> None:
     """List agencies, people, their roles and delegations."""
     from poundlock.register.clerk import people_of
+    from poundlock.register.telling import plain
+    from poundlock.rollout.machine.people import lenders
     from poundlock.rollout.signing import fingerprint
 
     people, day = people_of(to_read(database)), now().date()
@@ -231,7 +233,7 @@ def users_command(database: Database = NEAR, json: Json = False) -> None:
     lent = [
         {"by": d.by, "to": d.to, "role": d.role, "until": d.until.isoformat()}
         for d in people.delegations
-        if day <= d.until
+        if d.by in lenders(people, d.to, d.role, day)
     ]
     agencies = [{"agency": a.id, "mandates": list(a.mandates)} for a in people.agencies.values()]
     if json:
@@ -241,9 +243,10 @@ def users_command(database: Database = NEAR, json: Json = False) -> None:
         _say(f"{a['agency']}: {', '.join(str(m) for m in a['mandates']) or 'no mandate'}")
     for p in persons:
         gone = f", left {p['left']}" if p["left"] else ""
-        _say(
-            f"  {p['person']}: {', '.join(str(r) for r in p['roles'] or ())} of {p['institution'] or p['agency']}, key {p['fingerprint']}{gone}"
-        )
+        home, ties = p["institution"] or p["agency"], ", ".join(str(t) for t in p["ties"] or ())
+        tied = f", with an interest in {ties}" if ties else ""
+        said = f"{p['person']}: {', '.join(str(r) for r in p['roles'] or ())} of {home}{tied}, key {p['fingerprint']}{gone}"
+        _say(f"  {plain(said)}")
     for d in lent:
         _say(f"  {d['to']} acts as {d['role']} for {d['by']} until {d['until']}")
 
@@ -300,13 +303,20 @@ def log_command(
     from dataclasses import asdict
     from json import dumps, loads
 
+    from poundlock.register.acts import ERASED
+    from poundlock.register.clerk import shown
     from poundlock.register.telling import log, log_line
+    from poundlock.rollout.machine.acts import ACTS
     from poundlock.rollout.machine.book import object_of
 
     def wanted(entry: Entry) -> bool:
         return entry.number >= first and entry.act == (act or entry.act) and entry.object == (about or entry.object)
 
     register, about = to_read(database), object_of(programme) if programme else ""
+    if programme:
+        shown(register, programme, now())
+    if act and act not in (*ACTS, ERASED):
+        raise ValueError(f"found --act {act!r}; expected one of {', '.join((*ACTS, ERASED))}. Cure: correct it.")
     for record, moves in log(register.records()):
         entry, text, salt = record
         if not wanted(entry):
@@ -335,7 +345,7 @@ def check_command(
 ) -> None:
     """Replay every entry by the rules: chain, payloads, signatures, states and checkpoints. Exit 1 where anything is wrong."""
     register = to_read(database)
-    found = register.check([path.read_text(encoding="utf-8") for path in held or ()])
+    found = register.check([path.read_text(encoding="utf-8", errors="replace") for path in held or ()])
     flaws = [str(found.flaw)] if found.flaw else []
     flaws += [
         f"guard {name} is absent or was changed: the register is open to changes from now on"

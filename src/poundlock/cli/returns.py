@@ -144,6 +144,7 @@ def status_command(
     """List what is owed, filed, late; with --reconcile, where two institutions contradict each other."""
     from poundlock.register.clerk import shown
     from poundlock.register.filing import mismatches, owing
+    from poundlock.register.telling import plain
 
     register = to_read(database)
     name = the_programme(register, programme)
@@ -164,7 +165,7 @@ def status_command(
     for o in owed:
         table.add_row(
             *(
-                Text(str(x) if x else "")
+                Text(plain(str(x)) if x else "")
                 for x in (o.run, o.institution, o.kind, o.period, o.deadline, o.state, o.late, o.receipt)
             )
         )

@@ -174,10 +174,13 @@ def approve_command(
     json: Json = False,
 ) -> None:
     """Sign a decision that somebody else proposed; the last signature that it needs puts it into effect."""
+    from poundlock.register.telling import decision_words
+
     clerk = at_work(database, register_key, who, key, dry=not sign)
-    told(
-        clerk.approve(the_programme(clerk.register, programme), decision, interests), json, f"{who} signs '{decision}'"
-    )
+    done = clerk.approve(the_programme(clerk.register, programme), decision, interests)
+    proposals = done.before.proposals if done.before else ()
+    asked = next((decision_words(x) for x in proposals if x.id == decision), "")
+    told(done, json, f"{who} signs '{decision}' ({asked})")
 
 
 @stage_app.command("retract")

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, Final, TypeVar
 
-from poundlock.desk.roll_out import Entered
+from pydantic import BaseModel, ValidationError
+
+from poundlock.desk.roll_out import Entered, terms_of
+from poundlock.problems import ProblemsFound
 from poundlock.register.acts import ERASED, Act
 from poundlock.register.rules import Rules
 from poundlock.register.store import Register
@@ -15,11 +21,14 @@ from poundlock.rollout import signing
 from poundlock.rollout.canonical import Json
 from poundlock.rollout.chain import Entry
 from poundlock.rollout.machine import book, deadlines, decisions, signing_off
-from poundlock.rollout.machine.acts import ACTS, DetailsAsked
+from poundlock.rollout.machine.acts import ACTS, Because, DetailsAsked
 from poundlock.rollout.machine.people import People, Role, has_role, must_have, person
 from poundlock.rollout.machine.programme import Programme, run_of
 from poundlock.rollout.machine.run import edge
 from poundlock.rollout.refusal import Refused
+
+B = TypeVar("B", bound=BaseModel)
+_ERASING: Final[tuple[Role, ...]] = ("officer", "administrator")
 
 
 @dataclass(frozen=True)
@@ -64,8 +73,8 @@ class Clerk:
         p, people = shown(self.register, programme, self.at), people_of(self.register)
         if decisions.matter_of(matter).of == "run":
             run = self.run_id(programme, run)
-        decision = decision or f"{matter}-{len(p.proposals) + len(p.decided) + 1}"
-        asked = DetailsAsked.model_validate(details)
+        _plan_says(self.register, p, matter)
+        decision, asked = decision or _free(p, matter), _valid(DetailsAsked, details)
         draft = signing_off.drafted(p, decision, matter, run, asked)
         data = decisions.statement(people, p, draft, run_of(p, run) if run else None, self.person, interests)
         body = {
@@ -82,6 +91,7 @@ class Clerk:
         """One more signature under a decision. Raises Refused."""
         p, people = shown(self.register, programme, self.at), people_of(self.register)
         proposal = signing_off.waiting(p, decision)
+        _plan_says(self.register, p, proposal.matter)
         run = run_of(p, proposal.run) if proposal.run else None
         data = decisions.statement(people, p, proposal, run, self.person, interests)
         body = {"decision": decision, "interests": interests, "signature": signing.signature(self.key, data)}
@@ -125,12 +135,12 @@ class Clerk:
 
     def erase(self, number: int, why: str) -> Entry:
         """Remove the payload of an entry, which is an entry too. Raises Refused."""
+        people, day = people_of(self.register), self.at.date()
+        who = person(people, self.person, day)
         self._proven()
-        people = people_of(self.register)
-        who = person(people, self.person, self.at.date())
-        return self.register.erase(
-            number, Act(self.person, who.roles[0], ERASED, f"entry:{number}", {"why": why}), at=self.at
-        )
+        role = next((r for r in _ERASING if has_role(people, who, r, day)), who.roles[0])
+        body = _valid(Because, {"why": why}).model_dump(mode="json")
+        return self.register.erase(number, Act(self.person, role, ERASED, f"entry:{number}", body), at=self.at)
 
     def _role(self, name: str) -> Role:
         people, day = people_of(self.register), self.at.date()
@@ -146,6 +156,45 @@ class Clerk:
             raise Refused(
                 f"refused: this key is not {self.person}'s; enrolled is {signing.fingerprint(enrolled)}; give the right key"
             )
+
+
+def _valid(kind: type[B], given: Mapping[str, Any]) -> B:
+    """What was given as a record. Raises Refused with every mistake."""
+    try:
+        return kind.model_validate(given)
+    except ValidationError as error:
+        told = (f"{'.'.join(str(x) for x in e['loc'])}: {e['msg']}" for e in error.errors())
+        raise Refused(f"refused: this is not complete or not right: {'; '.join(told)}") from None
+
+
+def _free(p: Programme, matter: str) -> str:
+    """The next name of a decision that no other has."""
+    taken = {*(x.id for x in p.proposals), *p.decided}
+    return next(name for n in itertools.count(len(taken) + 1) if (name := f"{matter}-{n}") not in taken)
+
+
+def _plan_says(register: Register, p: Programme, matter: str) -> None:
+    """Refuse to sign a plan into force whose file is not kept, or says something else than the rules were told: who signs reads the file."""
+    if matter not in ("approve", "amend"):
+        return
+    plan, terms = (p.draft.plan, p.draft.terms) if matter == "amend" and p.draft else (p.plan, p.terms)
+    content = register.file(plan)
+    if content is None:
+        raise Refused(
+            f"refused: the file of plan {plan[:12]}... is not in the register; it must be entered with its file"
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "plan.yaml"
+        path.write_bytes(content)
+        try:
+            said = terms_of(path).terms.model_dump()
+        except ProblemsFound:
+            said = {}
+    if said != terms.model_dump():
+        other = ", ".join(sorted(k for k, v in terms.model_dump().items() if said.get(k) != v))
+        raise Refused(
+            f"refused: plan {plan[:12]}... says something else than was entered of it ({other}); it must be entered again"
+        )
 
 
 def people_of(register: Register) -> People:
@@ -165,7 +214,7 @@ def shown(register: Register, programme: str, at: datetime) -> Programme:
         raise Refused(f"refused: no programme '{programme}' in this register; there are: {known}")
     found = book.load(book.object_of(programme), text)
     assert isinstance(found, Programme)
-    return deadlines.on(found, at.date())
+    return signing_off.voided(deadlines.on(found, at.date()))
 
 
 def programmes(register: Register) -> tuple[str, ...]:

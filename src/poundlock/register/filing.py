@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -82,9 +82,9 @@ def file_return(
         raise Refused(
             f"refused: this file was filed already for {same.period} as receipt {same.number}; file what changed"
         )
-    if replaces and not any(r.number == replaces and not r.replaced for r in before):
+    if replaces and not any((r.number, r.period, r.replaced) == (replaces, period, False) for r in before):
         raise Refused(
-            f"refused: receipt {replaces} is no {kind} of {institution} that stands; see `poundlock returns status`"
+            f"refused: receipt {replaces} is no {kind} of {institution} for {period} that stands; see `poundlock returns status`"
         )
     body = {
         "kind": kind,
@@ -125,11 +125,11 @@ def _acceptable(path: Path, filed: Filed, reasons: Mapping[str, str]) -> None:
 
 def received(register: Register, programme: str, kind: str = "", institution: str = "") -> Iterator[Received]:
     """Every return that was entered, in order."""
-    homes = {p.id: p.institution for p in people_of(register).persons.values()}
+    homes = _homes(register)
     found: list[Received] = []
     for entry, text, _ in register.records(act="file", object=book.object_of(programme)):
         body: dict[str, Any] = json.loads(text or "{}")
-        if not body or (kind and body["kind"] != kind) or (institution and homes[entry.actor] != institution):
+        if not body or (kind and body["kind"] != kind) or (institution and homes(entry) != institution):
             continue
         if body["replaces"]:
             found = [replace(r, replaced=True) if r.number == body["replaces"] else r for r in found]
@@ -137,7 +137,7 @@ def received(register: Register, programme: str, kind: str = "", institution: st
             Received(
                 entry.number,
                 date.fromisoformat(entry.at[:10]),
-                homes[entry.actor],
+                homes(entry),
                 body["kind"],
                 body["period"],
                 body["digest"],
@@ -146,6 +146,15 @@ def received(register: Register, programme: str, kind: str = "", institution: st
             )
         )
     yield from found
+
+
+def _homes(register: Register) -> Callable[[Entry], str]:
+    """The institution of who acted, as they were enrolled at the time."""
+    enrolled: dict[str, list[tuple[int, str]]] = {}
+    for entry, text, _ in register.records(act="enrol", object=book.PEOPLE):
+        body = json.loads(text or "{}")
+        enrolled.setdefault(body["person"], []).append((entry.number, body["institution"]))
+    return lambda entry: next((home for number, home in reversed(enrolled[entry.actor]) if number < entry.number), "")
 
 
 def owing(register: Register, p: Programme) -> Iterator[Owed]:
@@ -178,4 +187,8 @@ def mismatches(register: Register, programme: str, period: str) -> tuple[Mismatc
                 filings.append(
                     read_return(Path(file.name), r.kind, r.institution, r.period, shown=f"receipt {r.number}")
                 )
+    if not filings:
+        raise ValueError(
+            f"found no return for {period!r}; expected a period with returns, as 2026-Q1. Cure: see `poundlock returns status`."
+        )
     return between(filings)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from dataclasses import replace as changed
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poundlock.problems import Problem, ProblemsFound
 from poundlock.register.acts import ERASED, stamp
-from poundlock.register.members import result_environment, result_inputs
+from poundlock.register.members import ENTRIES, PAYLOADS, result_environment, result_inputs
 from poundlock.register.pack import PackContent, Packed, write_pack
 from poundlock.register.rows import Record
 from poundlock.register.telling import log
-from poundlock.register.verify import Verified, verify_pack
+from poundlock.register.verify import Broken, Verified, verify_pack
 from poundlock.rollout.canonical import Json
 from poundlock.rollout.chain import Entry
 from poundlock.rollout.machine import book
@@ -46,6 +48,9 @@ def pack_of(
 
     Payloads of other programmes are left out; their entries are not, for the chain. Raises ProblemsFound where the run's files are missing.
     """
+    if programme and register.state(book.object_of(programme)) is None:
+        known = ", ".join(name.removeprefix("programme:") for name in register.objects("programme:")) or "none yet"
+        raise Refused(f"refused: no programme '{programme}' in this register; there are: {known}")
     note_of_now = register.checkpoint(at=at)
     outputs = _outputs(run)
     inputs = _inputs(outputs, plan) if with_inputs else {}
@@ -136,8 +141,48 @@ def decisions(records: Iterable[Record], programme: str) -> Json:
 
 
 def verified(path: Path, *, key: str | None = None, checkpoints: Sequence[str] = ()) -> Verified:
-    """A pack verified by every rule of the machine, and its list of decisions held against what was signed. Raises what `verify_pack` raises."""
-    return verify_pack(path, key=key, replay=book.replay, decisions=_as_packed, checkpoints=checkpoints)
+    """A pack verified by every rule of the machine, and its list of decisions held against what was signed. Of the programme that it is about
+    nothing may be left out that rules rest on. Raises what `verify_pack` raises."""
+    seen = _Seen()
+    found = verify_pack(
+        path,
+        key=key,
+        replay=lambda pairs: book.replay(seen.of(pairs)),
+        decisions=_as_packed,
+        checkpoints=checkpoints,
+    )
+    broken = tuple(seen.absent(found.programme))
+    return changed(found, ok=found.ok and not broken, findings=(*found.findings, *broken))
+
+
+@dataclass
+class _Seen:
+    """What a replay was given. withheld: entries without a payload that rules rest on. whole: all entries were taken."""
+
+    objects: set[str] = field(default_factory=set)
+    withheld: list[Entry] = field(default_factory=list)
+    whole: bool = False
+
+    def of(self, pairs: Iterable[tuple[Entry, str | None]]) -> Iterator[tuple[Entry, str | None]]:
+        for entry, text in pairs:
+            self.objects.add(entry.object)
+            if text is None and not book.erasable(entry.act):
+                self.withheld.append(entry)
+            yield entry, text
+        self.whole = True
+
+    def absent(self, programme: str) -> Iterator[Broken]:
+        about = book.object_of(programme)
+        if programme and self.whole and about not in self.objects:
+            yield Broken(
+                f"'{ENTRIES}'", f"no entry of programme {programme}", "entries of the programme that the pack is about"
+            )
+        mine = [e for e in self.withheld if not programme or e.object == about]
+        if mine:
+            said = f"{len(mine)} without payload, the first entry {mine[0].number} ({mine[0].act})"
+            yield Broken(
+                f"'{PAYLOADS}'", said, "the payload of every act that rules rest on: what is left out cannot be judged"
+            )
 
 
 def _as_packed(pairs: Iterable[tuple[Entry, str | None]]) -> Json:

@@ -45,6 +45,8 @@ class Rules:
     def step(self, states: Mapping[str, book.State | None], act: Act, number: int, at: str) -> book.State | str:
         """The new state. Raises Refused."""
         if act.name == ERASED:
+            if act.payload is None:
+                raise Refused("refused: the reason of a removal stays; only words about persons can be removed")
             people = states.get(book.PEOPLE)
             if not isinstance(people, People):
                 raise Refused("refused: the register was not founded; nothing can be removed")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from typing import Any
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from typing import Any, Final
 
 from poundlock.register.acts import ERASED
 from poundlock.register.rows import Record
@@ -15,9 +17,24 @@ from poundlock.rollout.machine.people import People
 from poundlock.rollout.machine.programme import Programme, Proposal, Run, run_of
 from poundlock.rollout.machine.run import EXPOSURE, OVER
 
+_MOST_TOLD, _LONGEST_WHY = 20, 500
+_TURNING: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that turn the direction in which text is shown."""
+
+
+def plain(text: str) -> str:
+    """Text in one line as it is: what would end a line, move the cursor or turn the text around is shown as its escape, so that nobody's words
+    can look like another entry."""
+    odd = (unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or c in _TURNING for c in text)
+    return "".join(c.encode("unicode_escape").decode() if bad else c for c, bad in zip(text, odd, strict=True))
+
 
 def standing_words(people: People, p: Programme) -> Iterator[str]:
     """Lines for the screen."""
+    yield from map(plain, _standing(people, p))
+
+
+def _standing(people: People, p: Programme) -> Iterator[str]:
     yield f"Programme {p.id}: {p.life} since {p.since}, plan {p.plan[:12]}..., as of {p.at}"
     if p.notice_until and p.life == "public notice":
         yield f"  comments until {p.notice_until}"
@@ -30,22 +47,48 @@ def standing_words(people: People, p: Programme) -> Iterator[str]:
             yield f"  incident {incident.entry}: {incident.severity}, {incident.kind}, at {incident.institution}, open"
     for proposal in p.proposals:
         yield f"  decision {proposal.id}: {_waits(people, p, proposal)}"
+        yield f"    {decision_words(proposal)}"
 
 
 def _run_words(p: Programme, run: Run) -> Iterator[str]:
     yield f"Run {run.id}: {run.state} since {run.since}; exposure {EXPOSURE[run.state]}" + (
-        f"; {run.why}" if run.why else ""
+        f"; {_short(run.why)}" if run.why else ""
     )
     if run.state in OVER:
         return
     if run.started is not None:
         yield f"  started {run.started}; may be decided on from {run.decide_on}; ends on {run.ends}"
-    for doubt in doubts.standing(p, run, p.at):
+    against = doubts.standing(p, run, p.at)
+    for doubt in against[:_MOST_TOLD]:
         said = ", waived" if doubts.waived(run, doubt, p.at) else ""
         yield f"  against going on: {doubt}{said}"
+    if len(against) > _MOST_TOLD:
+        yield f"  against going on: {len(against) - _MOST_TOLD:,} more; --json lists all"
     soon = [(late, f, number) for f in run.filings if (found := owed.due(f)) for number, late in [found]]
     for late, f, number in sorted(soon, key=lambda x: (x[0], x[1].institution))[:3]:
         yield f"  next return: {f.kind} of {f.institution} for {periods.text(number, f.every)}, by {late}"
+
+
+def _short(why: str) -> str:
+    return why if len(why) <= _LONGEST_WHY else f"{why[:_LONGEST_WHY]}..."
+
+
+def decision_words(proposal: Proposal) -> str:
+    """What a signature under it says yes to, beside its matter."""
+    about = f"{proposal.matter} {proposal.run}".strip()
+    return plain("; ".join((about, *_details(asdict(proposal.details)))))
+
+
+def _details(details: Mapping[str, Any]) -> Iterator[str]:
+    for w in details["waivers"]:
+        yield f"waives {w['metric']} of check {w['check']} until {w['until']}"
+    if details["decide_on"]:
+        yield f"may be decided on from {details['decide_on']}"
+    if details["ends"]:
+        yield f"ends on {details['ends']}"
+    if details["unwind"]:
+        yield f"unwinds by the plan of SHA-256 {details['unwind']}"
+    yield details["why"]
 
 
 def _waits(people: People, p: Programme, proposal: Proposal) -> str:
@@ -54,7 +97,7 @@ def _waits(people: People, p: Programme, proposal: Proposal) -> str:
     if proposal.void:
         return f"{asks}; void, {proposal.void}"
     run = run_of(p, proposal.run) if proposal.run else None
-    return f"{asks}; signed by {signed}; still needs {missing(people, p, proposal, run)}"
+    return f"{asks}; signed by {signed}; still needs {missing(people, p, proposal, run) or 'one more signature'}"
 
 
 def standing_values(people: People, p: Programme) -> dict[str, Any]:
@@ -71,7 +114,14 @@ def standing_values(people: People, p: Programme) -> dict[str, Any]:
             for i in p.incidents
         ],
         "decisions": [
-            {"id": x.id, "matter": x.matter, "run": x.run, "signed": [s.person for s in x.signed], "void": x.void}
+            {
+                "id": x.id,
+                "matter": x.matter,
+                "run": x.run,
+                "details": json.loads(json.dumps(asdict(x.details), default=str)),
+                "signed": [s.person for s in x.signed],
+                "void": x.void,
+            }
             for x in p.proposals
         ],
     }
@@ -133,7 +183,9 @@ def log_line(record: Record) -> str:
     """An entry in one line: number, time, who, what, to what, and the gist of it."""
     entry, text, _ = record
     gist = _gist(entry.act, json.loads(text)) if text is not None else "(removed)"
-    return f"{entry.number:>5}  {entry.at[:16].replace('T', ' ')}  {entry.actor} ({entry.role})  {entry.act} {entry.object}  {gist}".rstrip()
+    return plain(
+        f"{entry.number:>5}  {entry.at[:16].replace('T', ' ')}  {entry.actor} ({entry.role})  {entry.act} {entry.object}  {gist}"
+    ).rstrip()
 
 
 def _gist(act: str, body: dict[str, Any]) -> str:
@@ -141,9 +193,7 @@ def _gist(act: str, body: dict[str, Any]) -> str:
         worst = [f"{f['metric']}: {f['kind']}" for f in body["findings"] if f["kind"] != "pass"]
         return f"run {body['run']} as of {body['as_of']}: {', '.join(worst) or 'every finding a pass'}"
     if act == "propose":
-        waived = [f"waives {w['metric']} of check {w['check']} until {w['until']}" for w in body["details"]["waivers"]]
-        said = [f"{body['decision']}: {body['matter']} {body['run']}".strip(), *waived, body["details"]["why"]]
-        return "; ".join(said)
+        return "; ".join((f"{body['decision']}: {body['matter']} {body['run']}".strip(), *_details(body["details"])))
     if act == "file":
         again = f", replaces receipt {body['replaces']}" if body["replaces"] else ""
         return f"{body['kind']} for {body['period']}, {body['rows']:,} rows{again}"

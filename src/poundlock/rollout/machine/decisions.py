@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -88,12 +89,19 @@ def statement(
             "details": details,
             "stands": proposal.stands,
             "plan": programme.draft.plan if proposal.matter == "amend" and programme.draft else programme.plan,
+            "terms": _terms(programme, proposal.matter),
             "evidence": check.evidence if check else "",
             "verdict": check.verdict if check else "",
             "signer": person,
             "interests": interests,
         }
     )
+
+
+def _terms(programme: Programme, matter: str) -> str:
+    """Digest of the terms that the machine goes by: what a plan's digest alone would let somebody else declare."""
+    terms = programme.draft.terms if matter == "amend" and programme.draft else programme.terms
+    return hashlib.sha256(canonical(terms.model_dump(mode="json"))).hexdigest()
 
 
 def order(people: People, programme: Programme, run: Run, what: str, why: str, person: str) -> bytes:

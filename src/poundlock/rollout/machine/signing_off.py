@@ -22,7 +22,17 @@ from poundlock.rollout.machine.decisions import (
 from poundlock.rollout.machine.life import Life
 from poundlock.rollout.machine.moment import Moment, live, take
 from poundlock.rollout.machine.people import gone
-from poundlock.rollout.machine.programme import Details, Programme, Proposal, Run, Waiver, run_of, unfinished, with_run
+from poundlock.rollout.machine.programme import (
+    Details,
+    Programme,
+    Proposal,
+    Run,
+    Waiver,
+    participants,
+    run_of,
+    unfinished,
+    with_run,
+)
 from poundlock.rollout.machine.run import edge
 from poundlock.rollout.machine.terms import Terms, window_end
 from poundlock.rollout.plan import Stage
@@ -182,6 +192,8 @@ def _may_start(at: Moment, p: Programme, run: Run, details: Details) -> None:
         raise Refused(f"refused: stage '{stage.id}' starts on {stage.starts} at the earliest; propose it then")
     if at.day >= stage.ends:
         raise Refused(f"refused: stage '{stage.id}' ended on {stage.ends}; put a changed plan in force first")
+    if not participants(p, stage.id, at.day):
+        raise Refused(f"refused: no institution takes part in stage '{stage.id}'; one must consent to it first")
     if run.check is None:
         raise Refused(f"refused: run {run.id} was not checked; no evidence is never a pass; enter a check")
     _check_in_force(p, run)
