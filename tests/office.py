@@ -111,6 +111,9 @@ class Office:
             if act in acts.ACTS
             else dict(payload or {})
         )
+        if act in book.SIGNED and "signature" in body and not body["signature"] and actor in self.people.persons:
+            said = decisions.act_on_people(self.people, act, body, actor)
+            body["signature"] = signing.signature(key_of(actor), said)
         at = f"{self.day}T12:00:00.000000Z"
         role = role or self.role_for(actor, act)
         after = book.step(self.states, object, actor, role, act, body, self.number + 1, at)
@@ -219,7 +222,7 @@ class Office:
         *,
         by: str = "bot",
         run: str = "",
-        evidence: str = "panel",
+        evidence: str = "",
         plan: str = "",
         as_of: dt.date | None = None,
     ) -> None:
@@ -231,7 +234,7 @@ class Office:
                 "run": run or self.run().id,
                 "as_of": as_of or self.day,
                 "plan": plan or self.programme.plan,
-                "evidence": digest(evidence),
+                "evidence": digest(evidence or f"panel of {self.number}"),
                 "verdict": digest(str(entered)),
                 "findings": entered,
             },

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from conftest import edit
 from poundlock.cli import app, at_register
 from poundlock.rollout.signing import new_key, public_of
 
@@ -414,9 +415,11 @@ def test_what_is_signed_is_told(office: Office) -> None:
 
 
 def test_an_extension_is_told_with_its_days(office: Office) -> None:
+    edit(office.plan, "shortest_stay_days: 730, status", "shortest_stay_days: 1, status")
     office.running()
+    office.day += dt.timedelta(2)
     days = ("--decide-on", "2022-03-01", "--ends", "2028-12-31")
-    office.run("stage", "propose", "roll-back", "--why", "it is late", *days, "--sign", who="olu")
+    office.run("stage", "propose", "extend", "--why", "it is late", *days, "--sign", who="olu")
     asked = "may be decided on from 2022-03-01; ends on 2028-12-31; it is late"
     assert asked in office.run("stage", "status").stdout
     assert asked in office.run("register", "log").stdout
@@ -548,3 +551,44 @@ def test_a_pack_that_leaves_out_what_rules_rest_on_does_not_verify(
 
 def _without(records: Any, first: int) -> Any:
     return ((entry, None if entry.number >= first else text, salt) for entry, text, salt in records)
+
+
+def test_a_long_list_against_going_on_is_cut_for_the_screen(office: Office) -> None:
+    office.running()
+    office.day = dt.date(2027, 12, 30)
+    against = office.told("stage", "status")["runs"][-1]["against"]
+    lines = [line for line in office.run("stage", "status").stdout.splitlines() if "against going on" in line]
+    assert len(lines) == 21
+    assert lines[-1] == f"  against going on: {len(against) - 20} more; --json lists all"
+
+
+def test_the_log_follows_the_calendar_once_a_day(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    from poundlock.register import telling
+
+    office.running()
+    days: list[dt.date] = []
+    on = telling.deadlines.on
+
+    def counted(programme: Any, day: dt.date) -> Any:
+        days.append(day)
+        return on(programme, day)
+
+    monkeypatch.setattr(telling, "deadlines", type("Counted", (), {"on": staticmethod(counted)}))
+    office.run("register", "log")
+    assert sorted(days) == sorted(set(days))
+
+
+def test_withdrawing_from_one_stage_alone_is_refused(office: Office) -> None:
+    office.running()
+    mixed = office.run("register", "consent", "--stage", "region-b", "--withdraw", "we leave", who="eva", code=2)
+    assert "withdrawing is from every stage" in mixed.stderr
+
+
+def test_a_key_that_is_none_is_told_as_such(office: Office, tmp_path: Path) -> None:
+    office.running()
+    office.run("register", "pack", str(tmp_path / "p.zip"))
+    (tmp_path / "odd.pub").write_bytes(b"\xff\xfe\x00")
+    for key in ("x" * 5000, str(tmp_path / "odd.pub")):
+        done = CliRunner().invoke(app, ["verify", str(tmp_path / "p.zip"), "--key", key])
+        assert done.exit_code == 2
+        assert "found public key" in done.stderr

@@ -104,7 +104,7 @@ def test_stages_that_are_over_or_only_planned_have_not_begun():
 
 
 def test_a_stage_that_runs_on_after_its_end_is_told(starter: Path, problems):
-    edit(starter / "plan.yaml", "ends: 2027-12-31, status: running", "ends: 2023-12-31, status: running")
+    edit(starter / "plan.yaml", "ends: 2027-12-31, shortest", "ends: 2023-12-31, shortest")
     (told,) = problems(starter)
     assert "though its last day is 2023-12-31" in told.found
 
@@ -340,6 +340,7 @@ def test_a_gate_on_capital_alone(starter: Path):
         "  - { kind: rules,",
         "  - { kind: controllable, id: capital, control: capital, asks: How much more capital? }\n  - { kind: rules,",
     )
+    edit(starter / "plan.yaml", "  metrics:\n", "  metrics:\n    - { gate: capital, kind: signal }\n")
     edit(starter / "plan.yaml", "at_most: 0.25", "at_most: 0.20")
     finding = next(f for f in run(starter / "plan.yaml").verdict.findings if f.gate == "capital")
     assert finding.kind == "fail"

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from office import PASSING, WORDS, Office, digest, terms
 from poundlock.rollout.machine import book, deadlines, doubts, owed
 from poundlock.rollout.machine.programme import Programme, with_run
+from poundlock.rollout.refusal import Refused
 
 FIRST, LAST = dt.date(2026, 1, 1), dt.date(2029, 6, 30)
 
@@ -236,11 +237,11 @@ def test_a_run_that_left_the_calendar_no_way_is_a_mistake_of_ours():
         deadlines.moved(run, "pass", "", day=run.since, entry=1)
 
 
-def test_a_window_is_at_most_as_long_as_the_stage():
-    stage = terms().stages[0].model_copy(update={"shortest_stay_days": 10**12})
-    office = Office().running(returns=(), stages=(stage, terms().stages[1]), check_within_days=900)
-    assert office.run().decide_on == office.run().ends
-    assert state_on(office, 2027, 12, 30) == "active"
+@pytest.mark.parametrize("stay", [729, 10**12])
+def test_a_stage_that_could_only_end_by_its_end_date_is_not_started(stay):
+    stage = terms().stages[0].model_copy(update={"shortest_stay_days": stay})
+    with pytest.raises(Refused, match=f"ends on 2027-12-31, and its shortest stay is {stay} days; put a plan"):
+        Office().running(returns=(), stages=(stage, terms().stages[1]))
 
 
 def test_the_past_is_as_it_was():

@@ -161,8 +161,8 @@ def active_to_the_end() -> None:
             office.judge(until)
         office.day = dt.date(2027, 12, 31)
         assert office.shown().runs[0].state == "rolling back"
-    late = terms().stages[0].model_copy(update={"shortest_stay_days": 3000})
-    office = Office().running(returns=(), check_within_days=3000, stages=(late, terms().stages[1]))
+    late = {"kind": "outcomes", "every": "year", "due_days": 366}
+    office = Office().running(returns=(late,), check_within_days=3000)
     office.day = dt.date(2027, 12, 31)
     assert office.shown().runs[0].state == "rolling back"
 

@@ -260,7 +260,8 @@ def test_an_overdue_return_is_waived_by_its_name_for_some_time():
         {"check": 0, "metric": f"outcomes/{b}-bank/2026-Q1", "until": dt.date(2026, 9, 1)} for b in ("first", "second")
     ]
     with pytest.raises(
-        Refused, match="against going on stands outcomes/second-bank/2026-Q1: overdue return; enter newer"
+        Refused,
+        match=r"against going on stands outcomes/second-bank/2026-Q1: overdue return .file it, or waive outcomes/second",
     ):
         office.propose("resume", "first", "olu", waivers=named[:1])
     office.decide("resume", "first", "olu", "ana", "aki", waivers=named)

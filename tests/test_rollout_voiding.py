@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 
-from office import PASSING, WORDS, Office, digest, terms
+from office import PASSING, WORDS, Office, digest, key_of, terms
+from poundlock.rollout import signing
+from poundlock.rollout.machine import signing_off
 from poundlock.rollout.machine.decisions import MATTERS
+from poundlock.rollout.machine.moment import Moment
 from poundlock.rollout.refusal import Refused
 from test_rollout_decisions import QUIET, to_pass
 
@@ -17,7 +21,7 @@ def changes_of_a_decision() -> list:
     return [
         ("a check", lambda o: o.judge(PASSING)),
         ("a return", file_again),
-        ("an incident", lambda o: o.act("olu", "report", QUIET)),
+        ("an incident", lambda o: o.act("olu", "report", QUIET | {"severity": "major"})),
         ("a consent that ends", lambda o: o.act("uma", "withdraw-consent", {"why": WORDS})),
         ("an order", lambda o: o.order("dee", "hold")),
         ("the calendar", lambda o: setattr(o, "day", dt.date(2027, 4, 30))),
@@ -56,7 +60,10 @@ def test_what_the_calendar_did_since_voids_even_what_could_still_be_done():
 
 
 def test_what_changes_before_the_start_voids_the_start():
-    for actor, act, body in (("uma", "withdraw-consent", {"why": WORDS}), ("olu", "report", QUIET)):
+    for actor, act, body in (
+        ("uma", "withdraw-consent", {"why": WORDS}),
+        ("olu", "report", QUIET | {"severity": "major"}),
+    ):
         office = Office().approved()
         office.day = dt.date(2026, 1, 1)
         office.act("olu", "open", {"stage": "first"})
@@ -84,8 +91,12 @@ def test_a_void_decision_is_proposed_anew_and_the_oldest_are_forgotten():
         office.judge(PASSING)
     office.propose("pass", "first", "olu")
     assert len(office.programme.proposals) == 21
-    with pytest.raises(Refused, match=r"no decision 'pass-.*' waits; waiting are: pass-"):
+    with pytest.raises(Refused, match="was taken already, or has long been void"):
         office.approve(ids[0], "ana")
+    with pytest.raises(Refused, match=r"there is a decision .* already"):
+        office.propose("pass", "first", "olu", id=ids[0])
+    with pytest.raises(Refused, match="no decision 'other' waits; waiting are: pass-"):
+        office.approve("other", "ana")
     with pytest.raises(Refused, match="is void"):
         office.approve(ids[-1], "ana")
 
@@ -128,3 +139,100 @@ def test_a_decision_is_one_of_those_that_there_are_and_on_what_it_is_of():
     with pytest.raises(Refused, match="'start' does not lead out of it; what does: pass, extend, finish"):
         office.propose("start", "first", "olu")
     assert all(m.asks for m in MATTERS.values())
+
+
+def test_a_minor_incident_voids_nothing():
+    office = to_pass()
+    id = office.propose("pass", "first", "olu")
+    office.act("olu", "report", QUIET)
+    office.approve(id, "ana")
+    office.approve(id, "aki")
+    assert office.run().state == "passed"
+
+
+@pytest.mark.parametrize("change", ["leaves", "has another key", "has an interest", "has another role"])
+def test_who_may_no_longer_sign_does_not_count_any_more(change):
+    office = to_pass()
+    id = office.propose("pass", "first", "olu")
+    same = {"person": "olu", "agency": "bureau", "roles": ("officer",), "key": office.people.persons["olu"].key}
+    if change == "leaves":
+        office.act("ada", "leave", {"person": "olu"}, object="people")
+    elif change == "has another key":
+        office.act("ada", "enrol", same | {"key": signing.public_of(key_of("olu anew"))}, object="people")
+    elif change == "has an interest":
+        office.act("ada", "enrol", same | {"ties": ("first-bank",)}, object="people")
+    else:
+        office.act("ada", "enrol", same | {"roles": ("approver",)}, object="people")
+    with pytest.raises(Refused, match=f"olu, who signed '{id}', may no longer sign it; let it be retracted"):
+        office.approve(id, "ana")
+
+
+def test_a_signature_counts_in_one_register_and_once():
+    office, twin = Office().running(), Office().running()
+    twin.states["people"] = replace(twin.people, key=signing.public_of(key_of("another register")))
+    twin.propose("roll-back", "first", "olu", id="back")
+    with pytest.raises(Refused, match="the signature is not olu's"):
+        office.act("olu", "propose", twin.log[-1][-1])
+    lent = {"to": "oki", "role": "officer", "until": dt.date(2026, 3, 1)}
+    office.act("olu", "delegate", lent, object="people")
+    with pytest.raises(Refused, match="the signature is not olu's"):
+        office.act("olu", "delegate", office.log[-1][-1], object="people")
+
+
+def test_nobody_is_enrolled_by_who_has_not_the_administrator_s_key():
+    office = Office().found()
+    body = {"person": "new", "agency": "bureau", "roles": ("approver",), "key": signing.public_of(key_of("new"))}
+    with pytest.raises(Refused, match="the signature is not ada's"):
+        office.act("ada", "enrol", body | {"signature": "A" * 88}, object="people")
+    own = body | {"key": office.people.key}
+    with pytest.raises(Refused, match="the register itself is enrolled with the same key"):
+        office.act("ada", "enrol", own, object="people")
+
+
+@pytest.mark.parametrize(
+    ("matter", "details"),
+    [
+        ("roll-back", {"waivers": [{"check": 1, "metric": "tail", "until": "2026-02-01"}]}),
+        ("finish", {"ends": "2027-01-01"}),
+        ("roll-back", {"decide_on": "2027-01-01"}),
+        ("resume", {"unwind": "0" * 64}),
+    ],
+)
+def test_a_decision_says_nothing_that_it_does_not_mean(matter, details):
+    office = Office().running()
+    with pytest.raises(Refused, match=f"'{matter}' takes .* from nobody"):
+        office.propose(matter, "first", "olu", **details)
+
+
+def test_what_is_next_is_told_with_what_stands_against_it():
+    office = Office().approved()
+    office.day = dt.date(2026, 1, 1)
+    office.act("olu", "open", {"stage": "first"})
+    at = Moment(office.people, office.people.persons["olu"], office.day, 0)
+    assert signing_off.obstacle(at, office.programme, office.run()) == (
+        "start",
+        "run first/1 was not checked; no evidence is never a pass; enter a check",
+    )
+    office.judge({"tail": "pass"}, by="oki")
+    assert signing_off.obstacle(at, office.programme, office.run()) == ("start", "")
+    office.decide("start", "first", "olu", "ana", "aki")
+    assert signing_off.obstacle(at, office.programme, office.run()) is None
+
+
+def test_the_same_evidence_is_no_newer_check_after_returns_came_in():
+    office = Office().deciding()
+    office.judge(PASSING, evidence="panel")
+    office.file("2026-Q4", who=("ivo",), replaces=7, text="again")
+    with pytest.raises(Refused, match="this is the same evidence; run it again on all of it"):
+        office.judge(PASSING, evidence="panel")
+    office.judge(PASSING, evidence="panel with the return")
+
+
+def test_a_role_lent_by_who_may_not_sign_does_not_count():
+    office = to_pass()
+    tied = {"person": "aki", "agency": "commission", "roles": ("approver",), "key": office.people.persons["aki"].key}
+    office.act("ada", "enrol", tied | {"ties": ("first-bank",)}, object="people")
+    office.act("aki", "delegate", {"to": "rio", "role": "approver", "until": office.day}, object="people")
+    id = office.propose("pass", "first", "olu")
+    with pytest.raises(Refused, match="was delegated by aki, who may not sign this; another person must"):
+        office.approve(id, "rio")

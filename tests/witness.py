@@ -268,7 +268,7 @@ class Witness:
         of = self.run(run)
         check = of.check["entry"] if of.check else 0
         takes_part = sorted(c for c in self.consents if c[1] == of.stage)
-        return of.state, of.since, check, of.last_filed, self.plan, grave, takes_part, of.ends, of.decide_on
+        return of.state, of.since, check, self.plan, grave, takes_part, of.ends, of.decide_on
 
     def _propose(self, number: int, actor: str, body: dict[str, Any]) -> None:
         assert self._may(actor, ("officer", "approver", "risk", "duty officer"))

@@ -48,6 +48,7 @@ ONE_MISTAKE: dict[str, Mistake] = {
 }
 # fmt: on
 KNOWN_COMPANY = {
+    "an alarm on no outcome",
     "strength by no baseline",
     "every region treated",
     "a next stage without baselines",

@@ -122,9 +122,12 @@ def _reproduced(pack: Path, inputs: Path | None, json: bool) -> Reproduced:
 
 def _key(given: str | None) -> str | None:
     """The key itself, or what stands in the file of this name."""
-    if given is None or not Path(given).is_file():
+    try:
+        if given is None or not Path(given).is_file():
+            return given
+    except OSError:  # too long for a path
         return given
-    return Path(given).read_text(encoding="utf-8").strip()
+    return Path(given).read_text(encoding="utf-8", errors="replace").strip()
 
 
 def _print_verified(pack: Path, found: Verified) -> None:

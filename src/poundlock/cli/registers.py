@@ -275,6 +275,10 @@ def consent_command(
     """Join stages of a programme, or withdraw: an institution's own will, at any time. For institutions."""
     import hashlib
 
+    if withdraw and stage:
+        raise ValueError(
+            "found --stage beside --withdraw; expected one of them. Cure: leave --stage out; withdrawing is from every stage."
+        )
     clerk = at_work(database, register_key, who, key)
     name = the_programme(clerk.register, programme)
     if withdraw:

@@ -55,6 +55,9 @@ class Clerk:
         object = book.object_of(programme) if programme else book.PEOPLE
         before = shown(self.register, programme, self.at) if programme and name != "declare" else None
         body = book.body_of(name, payload).model_dump(mode="json")
+        if name in book.SIGNED:
+            said = decisions.act_on_people(people_of(self.register), name, body, self.person)
+            body["signature"] = signing.signature(self.key, said)
         act = Act(self.person, self._role(name), name, object, body)
         self._proven()
         if self.dry:

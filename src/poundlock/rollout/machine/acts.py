@@ -44,6 +44,7 @@ class AgencyAdded(Body):
 
     agency: Id
     mandates: tuple[Id, ...]
+    signature: Signature = ""
 
 
 class Enrolled(Body):
@@ -55,12 +56,14 @@ class Enrolled(Body):
     key: Key
     institution: str = ""
     ties: tuple[str, ...] = ()
+    signature: Signature = ""
 
 
 class Left(Body):
     """Somebody left."""
 
     person: Name
+    signature: Signature = ""
 
 
 class Delegated(Body):
@@ -69,6 +72,7 @@ class Delegated(Body):
     to: Name
     role: Role
     until: dt.date
+    signature: Signature = ""
 
 
 class Described(Body):
@@ -133,7 +137,7 @@ class Nothing(Body):
 class Commented(Body):
     """A comment of the public."""
 
-    by: str
+    by: Annotated[str, Field(min_length=1, max_length=200)]
     text: Words
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from poundlock.rollout.canonical import Json, canonical
 from poundlock.rollout.chain import ERASED, Entry, Fault
 from poundlock.rollout.machine import acts, steps
+from poundlock.rollout.machine.decisions import act_on_people, proven
 from poundlock.rollout.machine.moment import Moment
 from poundlock.rollout.machine.people import People, must_have, person
 from poundlock.rollout.machine.programme import Programme
@@ -19,6 +21,8 @@ from poundlock.rollout.machine.registry import REGISTRY, founded
 from poundlock.rollout.refusal import Refused
 
 PEOPLE: Final = "people"
+SIGNED: Final = ("add-agency", "enrol", "leave", "delegate")
+"""Acts on people that are signed by who does them."""
 State = People | Programme
 _PEOPLE: Final = TypeAdapter(People)
 _PROGRAMME: Final = TypeAdapter(Programme)
@@ -79,8 +83,23 @@ def body_of(act: str, payload: Mapping[str, Json] | str | None) -> Any:
     except (TypeError, ValueError) as error:
         if not isinstance(error, ValidationError):
             raise Refused(f"refused: this is no '{act}': {error}") from None
-        told = (f"{'.'.join(str(x) for x in e['loc']) or 'payload'}: {e['msg']}" for e in error.errors())
+        told = (f"{'.'.join(str(x) for x in e['loc']) or 'payload'}: {_plainly(e)}" for e in error.errors())
         raise Refused(f"refused: this is no '{act}': {'; '.join(told)}") from None
+
+
+def _plainly(error: Any) -> str:
+    """A library's complaint in words for people."""
+    limits = error.get("ctx", {})
+    words = {
+        "string_too_short": "too short; give it in words",
+        "string_too_long": f"too long; at most {limits.get('max_length')} characters",
+        "too_short": "none is given; give at least one",
+        "missing": "it is missing",
+        "extra_forbidden": "there is no such part",
+        "string_pattern_mismatch": f"'{error['input']}' has signs that a name cannot have, or is too long",
+        "literal_error": f"'{error['input']}'; expected {limits.get('expected')}",
+    }
+    return words.get(error["type"], str(error["msg"]).removeprefix("Value error, "))
 
 
 def step(
@@ -108,6 +127,10 @@ def step(
     assert isinstance(people, People)
     _role(people, actor, role, kind, day)
     if object == PEOPLE:
+        if act in SIGNED:
+            said = act_on_people(people, act, body.model_dump(mode="json"), actor)
+            proven(people, people.persons[actor], said, body.signature)
+            people = replace(people, acts=people.acts + 1)
         return REGISTRY[act](people, actor, day, body)
     moment = Moment(people, person(people, actor, day), day, number)
     name, programme = object.removeprefix("programme:"), states.get(object)
@@ -149,8 +172,11 @@ def replay(pairs: Iterable[tuple[Entry, str | None]]) -> Fault | None:
     """
     states: dict[str, State | None] = {}
     apart: set[str] = set()
+    words: set[int] = set()
     for entry, text in pairs:
         object = entry.object
+        if erasable(entry.act):
+            words.add(entry.number)
         if object in apart:
             continue
         if text is None and entry.act not in (ERASED, *_ERASABLE) and object.startswith("programme:"):
@@ -158,7 +184,7 @@ def replay(pairs: Iterable[tuple[Entry, str | None]]) -> Fault | None:
             continue
         try:
             if entry.act == ERASED:
-                _erasure(states, entry)
+                _erasure(states, entry, words)
             else:
                 states[object] = step(states, object, entry.actor, entry.role, entry.act, text, entry.number, entry.at)
         except Refused as no:
@@ -170,7 +196,10 @@ def replay(pairs: Iterable[tuple[Entry, str | None]]) -> Fault | None:
     return None
 
 
-def _erasure(states: Mapping[str, State | None], entry: Entry) -> None:
+def _erasure(states: Mapping[str, State | None], entry: Entry, words: Container[int]) -> None:
+    number = entry.object.removeprefix("entry:")
+    if not number.isdecimal() or int(number) not in words:
+        raise Refused(f"refused: '{entry.object}' holds what rules rest on; only words about persons can be removed")
     people = states.get(PEOPLE)
     if not isinstance(people, People):
         raise Refused("refused: nothing was founded yet")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from poundlock.rollout.canonical import Json, canonical
-from poundlock.rollout.machine.people import PROPOSING, People, Person, Role, has_role, lenders, must_have
+from poundlock.rollout.machine.people import PROPOSING, People, Person, Role, gone, has_role, lenders, must_have
 from poundlock.rollout.machine.programme import Programme, Proposal, Run, Signed
 from poundlock.rollout.refusal import Refused
 from poundlock.rollout.signing import verified
@@ -16,6 +17,7 @@ from poundlock.rollout.signing import verified
 Subject = Literal["programme", "run"]
 _DECISION: Final = b"poundlock decision 1\n"
 _ORDER: Final = b"poundlock order 1\n"
+_ACT: Final = b"poundlock act 1\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ def statement(
     return _DECISION + canonical(
         {
             "register": people.register,
+            "key": people.key,
             "programme": programme.id,
             "decision": proposal.id,
             "matter": proposal.matter,
@@ -109,6 +112,7 @@ def order(people: People, programme: Programme, run: Run, what: str, why: str, p
     return _ORDER + canonical(
         {
             "register": people.register,
+            "key": people.key,
             "programme": programme.id,
             "order": what,
             "run": run.id,
@@ -117,6 +121,25 @@ def order(people: People, programme: Programme, run: Run, what: str, why: str, p
             "signer": person,
         }
     )
+
+
+def act_on_people(people: People, act: str, body: Mapping[str, Json], person: str) -> bytes:
+    """What an administrator signs who enrols somebody, and anybody who lends a role. body: the payload; its signature is left out."""
+    said = {name: value for name, value in body.items() if name != "signature"}
+    statement = {"register": people.register, "key": people.key, "acts": people.acts, "act": act, "signer": person}
+    return _ACT + canonical({**statement, "body": said})
+
+
+def still(people: People, programme: Programme, proposal: Proposal, day: dt.date) -> None:
+    """Refuse where somebody who signed may no longer sign: they left, have another key or role, or an interest since."""
+    for s in proposal.signed:
+        who = people.persons[s.person]
+        held = s.role in who.roles or bool(s.lent_by)
+        tied = set(who.ties) & _institutions(programme)
+        if gone(who, day) or who.key != s.key or who.agency != s.agency or not held or tied:
+            raise Refused(
+                f"refused: {s.person}, who signed '{proposal.id}', may no longer sign it; let it be retracted, and propose it again"
+            )
 
 
 def signer(people: People, programme: Programme, proposal: Proposal, id: str, day: dt.date) -> tuple[Person, Role, str]:
@@ -141,7 +164,7 @@ def signer(people: People, programme: Programme, proposal: Proposal, id: str, da
         raise Refused(f"refused: you have an interest in {tied}, which takes part; another person must sign")
     if not first and run is not None and run.check is not None and run.check.by == who.id:
         raise Refused("refused: you entered the check that this rests on; another person must approve it")
-    return who, role, _lender(people, proposal, who, role, day)
+    return who, role, _lender(people, programme, proposal, who, role, day)
 
 
 def _editors(programme: Programme, proposal: Proposal) -> set[str]:
@@ -153,7 +176,7 @@ def _institutions(programme: Programme) -> set[str]:
     return {programme.applicant, *(c.institution for c in programme.consents)}
 
 
-def _lender(people: People, proposal: Proposal, who: Person, role: Role, day: dt.date) -> str:
+def _lender(people: People, programme: Programme, proposal: Proposal, who: Person, role: Role, day: dt.date) -> str:
     """Who lent the role; empty where it is the person's own. Nobody counts twice, by their own name and by what they lent."""
     for s in proposal.signed:
         if s.lent_by == who.id:
@@ -162,7 +185,14 @@ def _lender(people: People, proposal: Proposal, who: Person, role: Role, day: dt
         return ""
     lent = lenders(people, who.id, role, day)
     spent = {x for s in proposal.signed for x in (s.person, s.lent_by)}
-    free = [by for by in lent if by not in spent]
+    barred = {by for by in lent if set(people.persons[by].ties) & _institutions(programme)} | _editors(
+        programme, proposal
+    )
+    free = [by for by in lent if by not in spent | barred]
+    if not free and lent[0] in barred:
+        raise Refused(
+            f"refused: your role '{role}' was delegated by {lent[0]}, who may not sign this; another person must approve it"
+        )
     if not free:
         raise Refused(
             f"refused: your role '{role}' was delegated by {lent[0]}, who signed this; another person must approve it"
@@ -180,7 +210,7 @@ def proven(people: People, who: Person, data: bytes, signature: str) -> None:
 
 def with_signature(proposal: Proposal, who: Person, role: str, interests: str, lent_by: str = "") -> Proposal:
     """The proposal with one more name under it."""
-    return replace(proposal, signed=(*proposal.signed, Signed(who.id, who.agency, role, interests, lent_by)))
+    return replace(proposal, signed=(*proposal.signed, Signed(who.id, who.agency, role, interests, lent_by, who.key)))
 
 
 def missing(people: People, programme: Programme, proposal: Proposal, run: Run | None) -> str:

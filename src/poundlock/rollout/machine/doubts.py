@@ -11,7 +11,7 @@ from poundlock.rollout.machine.programme import Check, Programme, Run
 from poundlock.rollout.machine.terms import Metric
 
 WAIVABLE: frozenset[str] = frozenset(("inconclusive", "no data", "error"))
-RETURNS, STALE = "overdue return", "stale"
+RETURNS, STALE, INCIDENT = "overdue return", "stale", "incident"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,24 @@ class Doubt:
         return self.kind in WAIVABLE or self.kind == RETURNS
 
     def __str__(self) -> str:
+        if self.kind == INCIDENT:
+            return f"{self.metric} is open"
         return f"{self.metric}: {self.kind}" + (f" (check {self.check})" if self.check else "")
+
+    @property
+    def cure(self) -> str:
+        """What lifts it, in words."""
+        if self.kind == INCIDENT:
+            return "close the incident"
+        if self.kind == STALE:
+            return "enter a new check"
+        if self.kind == RETURNS:
+            return f"file it, or waive {self.metric}"
+        return (
+            f"enter newer evidence, or waive {self.metric} of check {self.check}"
+            if self.waivable
+            else "enter newer evidence"
+        )
 
 
 def kind_of(check: Check, metric: Metric) -> Kind:

@@ -27,6 +27,10 @@ def live(p: Programme, cause: str, at: Moment) -> Programme:
     """The programme after one edge of its life. Raises Refused where there is none."""
     found = life_edge(p.life, cause)
     if found is None:
+        if p.life == "public notice":
+            raise Refused(
+                f"refused: the public may comment until {p.notice_until}; nobody can decide before the day after"
+            )
         ways = ", ".join(e.cause for e in LIFE_EDGES if e.source == p.life) or "none, it is over"
         raise Refused(f"refused: the programme is '{p.life}'; '{cause}' does not lead on from there; what does: {ways}")
     target: Life = found.target
@@ -36,6 +40,11 @@ def live(p: Programme, cause: str, at: Moment) -> Programme:
 def take(run: Run, cause: str, why: str, at: Moment) -> Run:
     """The run after one edge. Raises Refused where its state has none on that cause."""
     if edge(run.state, cause) is None:
-        ways = ", ".join(dict.fromkeys(e.cause for e in causes(run.state))) or "none, it is over"
+        if run.state == "active" and edge("deciding", cause) is not None:
+            raise Refused(
+                f"refused: run {run.id} is 'active'; it may be decided on from {run.decide_on}, once every return until then is in"
+            )
+        by_people = (e.cause for e in causes(run.state) if e.by not in ("calendar", "machine"))
+        ways = ", ".join(dict.fromkeys(by_people)) or "none, it is over"
         raise Refused(f"refused: run {run.id} is '{run.state}'; '{cause}' does not lead out of it; what does: {ways}")
     return deadlines.moved(run, cause, why, day=at.day, entry=at.entry)

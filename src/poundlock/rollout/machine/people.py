@@ -59,9 +59,12 @@ class Delegation:
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """Everybody whom the register knows. register: its name; statements hold it, so that a signature counts in one register only."""
+    """Everybody whom the register knows. register, key: its name and public key; what is signed holds both, so that a signature counts in one
+    register only. acts: how many signed acts on people there were; what is signed holds it, so that it counts once."""
 
     register: str
+    key: str = ""
+    acts: int = 0
     agencies: dict[str, Agency] = field(default_factory=dict)
     persons: dict[str, Person] = field(default_factory=dict)
     delegations: tuple[Delegation, ...] = ()

@@ -114,6 +114,7 @@ class Signed:
     role: str
     interests: str
     lent_by: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +187,7 @@ class Programme:
     proposals: tuple[Proposal, ...] = ()
     incidents: tuple[Incident, ...] = ()
     decided: tuple[str, ...] = field(default=())
-    """Ids of decisions that took effect."""
+    """Ids that are taken: of decisions that took effect, and of those that have been void for long."""
 
 
 def run_of(programme: Programme, id: str) -> Run:

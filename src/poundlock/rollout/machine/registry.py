@@ -21,7 +21,7 @@ def founded(body: acts.Founded) -> People:
     _public_key(body.administrator_key)
     agency = Agency(body.agency, body.mandates)
     first = Person(body.administrator, body.agency, ("administrator",), body.administrator_key)
-    return People(body.name, {agency.id: agency}, {first.id: first})
+    return People(body.name, body.key, 0, {agency.id: agency}, {first.id: first})
 
 
 def _agency_added(people: People, by: str, day: dt.date, body: acts.AgencyAdded) -> People:
@@ -56,6 +56,8 @@ def _public_key(key: str) -> None:
 
 
 def _holder(people: People, body: acts.Enrolled) -> str | None:
+    if body.key == people.key:
+        return "the register itself"
     return next((p.id for p in people.persons.values() if p.key == body.key and p.id != body.person), None)
 
 

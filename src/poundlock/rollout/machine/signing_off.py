@@ -17,6 +17,7 @@ from poundlock.rollout.machine.decisions import (
     signer,
     stands,
     statement,
+    still,
     with_signature,
 )
 from poundlock.rollout.machine.life import Life
@@ -34,7 +35,7 @@ from poundlock.rollout.machine.programme import (
     with_run,
 )
 from poundlock.rollout.machine.run import edge
-from poundlock.rollout.machine.terms import Terms, window_end
+from poundlock.rollout.machine.terms import LONGEST, Terms, window_end
 from poundlock.rollout.plan import Stage
 from poundlock.rollout.refusal import Refused
 
@@ -46,9 +47,23 @@ CHANGEABLE: Final[frozenset[Life]] = frozenset(("approved", "running"))
 def drafted(p: Programme, id: str, matter: str, run: str, asked: acts.DetailsAsked) -> Proposal:
     """A proposal before anybody signed it, as its statement is made of it. Raises Refused."""
     of = _run(p, matter_of(matter), run)
+    _of_use(matter, asked)
     waivers = tuple(Waiver(w.check, w.metric, w.until) for w in asked.waivers)
     details = Details(asked.why, asked.decide_on, asked.ends, waivers, asked.unwind)
     return Proposal(id, matter, of.id if of else "", details, stands(p, of), ())
+
+
+def _of_use(matter: str, asked: acts.DetailsAsked) -> None:
+    """Refuse words that this decision does not have, lest somebody sign what they do not mean."""
+    given = {
+        "extend": asked.decide_on is not None or asked.ends is not None,
+        "resume": bool(asked.waivers),
+        "revise": bool(asked.unwind),
+    }
+    for other, there in given.items():
+        if there and matter != other:
+            what = {"extend": "another day", "resume": "a waiver", "revise": "a plan to unwind"}[other]
+            raise Refused(f"refused: '{matter}' takes {what} from nobody, only '{other}' does; leave it out")
 
 
 def _run(p: Programme, matter: Matter, run: str) -> Run | None:
@@ -84,6 +99,7 @@ def approved(at: Moment, p: Programme, body: acts.Approved) -> Programme:
     _possible(at, p, proposal)
     proposal = _signed(at, p, proposal, body.interests, body.signature)
     run = _run(p, MATTERS[proposal.matter], proposal.run)
+    still(at.people, p, proposal, at.day)
     if missing(at.people, p, proposal, run):
         return replace(p, proposals=tuple(proposal if x.id == proposal.id else x for x in p.proposals))
     p = replace(p, proposals=tuple(x for x in p.proposals if x.id != proposal.id), decided=(*p.decided, proposal.id))
@@ -95,7 +111,9 @@ def waiting(p: Programme, id: str) -> Proposal:
     found = next((x for x in p.proposals if x.id == id), None)
     if found is None:
         if id in p.decided:
-            raise Refused(f"refused: decision '{id}' was taken already; it needs no more signatures")
+            raise Refused(
+                f"refused: decision '{id}' was taken already, or has long been void; it needs no more signatures"
+            )
         known = ", ".join(x.id for x in p.proposals if not x.void) or "none"
         raise Refused(f"refused: no decision '{id}' waits; waiting are: {known}")
     if found.void:
@@ -124,8 +142,8 @@ def voided(p: Programme) -> Programme:
     if not p.proposals:
         return p
     marked = tuple(_as_it_stands(p, x) for x in p.proposals)
-    void = [x.id for x in marked if x.void]
-    return replace(p, proposals=tuple(x for x in marked if x.id not in void[:-_KEPT_VOID]))
+    old = [x.id for x in marked if x.void][:-_KEPT_VOID]
+    return replace(p, proposals=tuple(x for x in marked if x.id not in old), decided=(*p.decided, *old))
 
 
 def _as_it_stands(p: Programme, proposal: Proposal) -> Proposal:
@@ -192,6 +210,11 @@ def _may_start(at: Moment, p: Programme, run: Run, details: Details) -> None:
         raise Refused(f"refused: stage '{stage.id}' starts on {stage.starts} at the earliest; propose it then")
     if at.day >= stage.ends:
         raise Refused(f"refused: stage '{stage.id}' ended on {stage.ends}; put a changed plan in force first")
+    if at.day + dt.timedelta(min(stage.shortest_stay_days, LONGEST)) >= stage.ends:
+        raise Refused(
+            f"refused: stage '{stage.id}' ends on {stage.ends}, and its shortest stay is {stage.shortest_stay_days} days; "
+            "put a plan with a later end in force first"
+        )
     if not participants(p, stage.id, at.day):
         raise Refused(f"refused: no institution takes part in stage '{stage.id}'; one must consent to it first")
     if run.check is None:
@@ -270,8 +293,20 @@ def _may_resume(at: Moment, p: Programme, run: Run, details: Details) -> None:
             )
     left = doubts.open_doubts(p, replace(run, waivers=(*run.waivers, *details.waivers)), at.day)
     if left:
-        said = "; ".join(str(d) for d in left)
-        raise Refused(f"refused: against going on stands {said}; enter newer evidence, or waive what says nothing")
+        said = "; ".join(f"{d} ({d.cure})" for d in left)
+        raise Refused(f"refused: against going on stands {said}")
+
+
+def obstacle(at: Moment, p: Programme, run: Run) -> tuple[str, str] | None:
+    """The decision that would take a run on, and what stands against it now: empty where nothing does. None where none would."""
+    matter = {"pending": "start", "deciding": "pass", "held": "resume", "held critical": "resume"}.get(run.state)
+    if matter is None:
+        return None
+    try:
+        _CHECKS[matter](at, p, run, Details(""))
+    except Refused as no:
+        return matter, str(no).removeprefix("refused: ")
+    return matter, ""
 
 
 def _may_revise(at: Moment, p: Programme, run: Run, details: Details) -> None:

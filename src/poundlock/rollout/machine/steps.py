@@ -163,6 +163,10 @@ def _judged(at: Moment, p: Programme, body: acts.Judged) -> Programme:
         raise Refused(
             f"refused: the check was made under plan {body.plan[:12]}, in force is {p.plan[:12]}; run it again"
         )
+    if run.check is not None and run.filed > run.check.entry and body.evidence == run.check.evidence:
+        raise Refused(
+            f"refused: returns came in (entry {run.filed}) since check {run.check.entry}, and this is the same evidence; run it again on all of it"
+        )
     if run.check is not None and body.as_of < run.check.as_of:
         raise Refused(
             f"refused: check {run.check.entry} speaks of {run.check.as_of}, this one of {body.as_of}; enter newer evidence"
@@ -218,15 +222,18 @@ def _filed(at: Moment, p: Programme, body: acts.Filed) -> Programme:
     if not taken.counts:
         return with_run(p, taken.run)
     late = f"{institution} filed '{body.kind}' for {body.period} after the window had closed"
-    run = renewed(taken.run, filed=at.entry, changed=at.entry)
+    run = renewed(taken.run, filed=at.entry)
     return with_run(p, take(run, "late return", late, at) if run.state == "deciding" else run)
 
 
 def _reported(at: Moment, p: Programme, body: acts.Reported) -> Programme:
     if at.who.institution and at.who.institution != body.institution:
         raise Refused(f"refused: you report for {at.who.institution}, not for {body.institution}")
+    known = sorted({p.applicant, *(c.institution for c in p.consents)})
+    if body.institution not in known:
+        raise Refused(f"refused: {body.institution} takes no part in programme {p.id}; there are: {', '.join(known)}")
     p = replace(p, incidents=(*p.incidents, Incident(at.entry, body.institution, body.kind, body.severity)))
-    return _touched(p, at)
+    return p if body.severity == "minor" else _touched(p, at)
 
 
 def _touched(p: Programme, at: Moment) -> Programme:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -100,6 +100,10 @@ class Terms(ProgrammeTerms):
         ids = [s.id for s in self.stages]
         place = ids.index(id)
         return self.stages[place - 1] if place else None
+
+
+LONGEST: Final = 100 * 366
+"""Days beyond which no stay is counted: no date lies so far."""
 
 
 def window_end(stage: Stage, started: dt.date) -> dt.date:
