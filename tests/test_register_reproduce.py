@@ -185,7 +185,7 @@ def test_a_plan_that_does_not_check_says_why(write: Write, starter: Path, starte
 def test_the_commands_end_as_they_say(
     write: Write, starter_run: Assessment, cli: Callable[..., tuple[int, str]], tmp_path: Path
 ) -> None:
-    path = write(result_json(starter_run), entries=[])
+    path = write(result_json(starter_run), entries=[], programme="")
     note = tmp_path / "note.txt"
     note.write_text(signed_checkpoint(Checkpoint(NAME, 9, "0" * 64), NAME, KEY), encoding="utf-8")
 

@@ -278,7 +278,7 @@ def test_cautions_are_what_a_reason_is_asked_for(tmp_path: Path):
 def test_what_cannot_be_asked_is_a_mistake_in_code(tmp_path: Path):
     with pytest.raises(ValueError, match="no kind of return"):
         read_return(tmp_path / "x", "exposure", "bank-1", "2026-09")
-    with pytest.raises(ValueError, match="no period"):
+    with pytest.raises(ValueError, match="found period"):
         read_return(tmp_path / "x", "exposures", "bank-1", "September")
 
 

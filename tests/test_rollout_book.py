@@ -173,6 +173,10 @@ def test_a_replay_needs_no_payloads_of_what_was_erased_or_of_programmes_left_out
     assert "'entry:5' holds what rules rest on" in str(book.replay([*found, (bound, "{}")]))
     by_nobody = replace(erasure, actor="aud", role="auditor")
     assert "to remove personal data takes the role" in str(book.replay([*found, (by_nobody, "{}")]))
+    of_nobody = [
+        (replace(found[0][0], number=k, act=act, object=OBJECT), None) for k, act in ((1, "declare"), (2, "comment"))
+    ]
+    assert "nothing was founded yet" in str(book.replay([*of_nobody, (replace(erasure, object="entry:2"), "{}")]))
     words = replace(found[-1][0], object="people")
     assert "a register begins with its founding" in str(book.replay([(words, found[-1][1])]))
     assert "the payload of a 'enrol' is missing" in str(

@@ -198,7 +198,10 @@ def test_what_is_pending_or_over_waits_for_ever():
 def test_a_breach_that_the_plan_lets_roll_back_does_so_at_once_and_another_waits_for_people():
     office = Office().running()
     office.judge({"arrears": "breach"})
-    assert (office.run().state, office.run().why) == ("rolling back", "the plan lets this breach roll back at once")
+    assert (office.run().state, office.run().why) == (
+        "rolling back",
+        "the plan allows immediate roll-back on this breach",
+    )
     office = Office().running(pre_authorised=())
     office.judge({"arrears": "breach"})
     assert state_on(office, 2027, 12, 30) == "held critical"

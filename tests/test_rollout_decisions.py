@@ -340,7 +340,7 @@ def test_a_waived_metric_lets_a_stage_go_on_but_never_pass():
     w = waiver(office, "growth", dt.date(2027, 3, 1))
     office.decide("resume", "first", "olu", "ana", "aki", waivers=(w,))
     assert office.run().state == "deciding"
-    with pytest.raises(Refused, match=r"against it stands growth: inconclusive .* no waiver can stand for it"):
+    with pytest.raises(Refused, match=r"against it stands growth: inconclusive .* and no waiver stands for it"):
         office.propose("pass", "first", "olu")
     later = dt.date(2027, 6, 30)
     office.decide("extend", "first", "olu", "ana", "aki", decide_on=later)

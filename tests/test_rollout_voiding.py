@@ -236,3 +236,27 @@ def test_a_role_lent_by_who_may_not_sign_does_not_count():
     id = office.propose("pass", "first", "olu")
     with pytest.raises(Refused, match="was delegated by aki, who may not sign this; another person must"):
         office.approve(id, "rio")
+
+
+def test_a_refusal_says_what_lifts_each_thing_that_stands_against_it():
+    office = Office().running()
+    office.act("ivo", "report", QUIET | {"severity": "major"})
+    number = office.number
+    with pytest.raises(Refused, match=rf"against going on stands incident {number} is open \(close the incident\)"):
+        office.propose("resume", "first", "olu")
+    stale = Office().running(check_within_days=30, returns=())
+    stale.day += dt.timedelta(31)
+    with pytest.raises(Refused, match=r"check: stale \(enter a new check\)"):
+        stale.propose("resume", "first", "olu")
+
+
+def test_an_incident_is_at_an_institution_that_takes_part():
+    office = Office().running()
+    with pytest.raises(Refused, match="rival takes no part in programme lending; there are: first-bank, second-bank"):
+        office.act("olu", "report", QUIET | {"institution": "rival"})
+
+
+def test_a_decision_before_its_time_is_told_when_it_may_be_taken():
+    office = Office().running()
+    with pytest.raises(Refused, match="it may be decided on from 2027-01-01, once every return until then is in"):
+        office.propose("pass", "first", "olu")

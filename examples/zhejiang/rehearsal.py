@@ -187,7 +187,7 @@ def first_stage(play: Rehearsal, result: Path) -> None:
 
 def second_stage(play: Rehearsal) -> None:
     """An inconclusive check holds, a waiver lets it go on, a breach rolls it back."""
-    say("\nStage delta starts; a check says nothing of one gate:")
+    say("\nStage delta starts; a check leaves one question undecided:")
     play.on("2028-01-03")
     play.as_("officer").act("open", {"stage": "delta"}, PROGRAMME)
     play.judge()
@@ -199,7 +199,9 @@ def second_stage(play: Rehearsal) -> None:
     waiver = {"check": check, "metric": "in-time", "until": dt.date(2028, 9, 30)}
     play.decide("resume", "the brake is tested again by September; caps stay as they are", waivers=[waiver])
     say(f"  {play.run_line()}")
-    say("\nA later check finds several local banks failing; the plan lets that roll back at once:")
+    say(
+        "\nA later check finds several local banks failing; the plan allows immediate roll-back on that, and loans run off within a year:"
+    )
     play.on("2028-04-10")
     play.judge(local_failures="breach")
     say(f"  {play.run_line()}")

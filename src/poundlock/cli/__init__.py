@@ -12,6 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from poundlock.cli import people  # noqa: F401 - its commands join those of the register
 from poundlock.cli.contagion import contagion_command
 from poundlock.cli.packs import reproduce_command, verify_command
 from poundlock.cli.plans import check_command, evaluate_command, init_command, run_command, schema_command

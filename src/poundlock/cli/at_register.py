@@ -118,7 +118,12 @@ def write_key(path: Path) -> str:
 
     text = new_key()
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise ValueError(
+            f"found {path}, which is there already; expected no file. Cure: choose another name."
+        ) from None
     with os.fdopen(handle, "w", encoding="ascii") as stream:
         stream.write(text)
         stream.flush()
@@ -175,6 +180,7 @@ def told(done: Done, json: bool, what: str) -> None:
                 "ok": True,
                 "written": entry is not None,
                 "entry": {"number": entry.number, "digest": entry.digest, "at": entry.at} if entry else None,
+                "waiting": done.waiting,
                 "moves": [{"what": w, "before": b, "after": a} for w, b, a in moves],
             }
         )
@@ -184,6 +190,8 @@ def told(done: Done, json: bool, what: str) -> None:
         console.print(Text(f"Not written (dry run): {what}."), soft_wrap=True)
     else:
         console.print(Text(f"Entry {done.entry.number}: {what}."), soft_wrap=True)
+    if done.waiting:
+        console.print(Text(f"  {done.waiting}"), soft_wrap=True)
     for name, before, after in moves:
         console.print(Text(f"  {name}: {before} -> {after}"), soft_wrap=True)
     if done.entry is None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 from rich.text import Text
@@ -53,6 +54,33 @@ def list_command(database: Database = NEAR, json: Json = False) -> None:
     console = console_of_results()
     for p in found:
         console.print(Text(plain(f"{p.id}: {p.life} since {p.since}, declared by {p.applicant}")), soft_wrap=True)
+
+
+@programme_app.command("template")
+@refusing
+def template_command(
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE.yaml", help="A new file; without it, printed.", show_default=False),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write an empty declaration of an innovation, with what each part is about. For institutions."""
+    from poundlock.rollout.machine.acts import Declaration
+
+    lines = []
+    for name, field in Declaration.model_fields.items():
+        choices = ", ".join(get_args(field.annotation)) if get_origin(field.annotation) is Literal else ""
+        lines.append(f"# {field.description}" + (f" One of: {choices}" if choices else "") + f"\n{name}: \n")
+    text = "\n".join(lines)
+    if json:
+        print_json({name: field.description for name, field in Declaration.model_fields.items()})
+    elif out is None:
+        sys.stdout.write(text)
+    else:
+        with out.open("x", encoding="utf-8") as stream:
+            stream.write(text)
+        console_of_results().print(Text(f"Declaration to fill in: {out}"), soft_wrap=True)
 
 
 @programme_app.command("declare")

@@ -34,7 +34,7 @@ stage_app = typer.Typer(
     rich_markup_mode="markdown",
     help="""Move a stage: who proposed, who signed, on which evidence.
 
-Whatever changes what institutions bear is only tried unless `--sign` is given. Exit status: 0 done or tried, 1 refused by the rules,
+What is decided or ordered (propose, approve, hold, resume, rollback) is only tried unless `--sign` is given; the rest is done at once. Exit status: 0 done or tried, 1 refused by the rules,
 2 the call is wrong; after 1 and 2 nothing was written.
 """,
 )
@@ -44,15 +44,20 @@ Run = Annotated[
 ]
 Interests = Annotated[
     str,
-    typer.Option("--interests", metavar="WORDS", help="Your note on conflicts of interest; say none if there is none."),
+    typer.Option(
+        "--interests",
+        metavar="WORDS",
+        help="Your note on conflicts of interest: none, or what there is. Needed with --sign.",
+        show_default=False,
+    ),
 ]
 Decision = Annotated[str, typer.Option("--decision", metavar="ID", help="Name of the decision.", show_default=False)]
 Waive = Annotated[
     list[str] | None,
     typer.Option(
         "--waive",
-        metavar="CHECK:METRIC:UNTIL",
-        help="Go on although one metric of one check says nothing, until a day. May be given again.",
+        metavar="METRIC:UNTIL",
+        help="Go on although one metric of the last check says nothing, or one return is overdue, until a day. May be given again.",
         show_default=False,
     ),
 ]
@@ -115,7 +120,9 @@ def judge_command(
     clerk = at_work(database, register_key, who, key)
     clerk_programme = the_programme(clerk.register, programme)
     day = _day(as_of, "--as-of") or clerk.at.date()
-    told(clerk.judge(clerk_programme, run, entered(result), day), json, f"a check as of {day} is entered")
+    found = entered(result)
+    odd = ", ".join(f"{f['metric']}: {f['kind']}" for f in found.findings if f["kind"] != "pass")
+    told(clerk.judge(clerk_programme, run, found, day), json, f"a check as of {day}: {odd or 'every finding a pass'}")
 
 
 @stage_app.command("propose")
@@ -137,7 +144,7 @@ def propose_command(
     programme: ProgrammeId = "",
     run: Run = "",
     decision: Decision = "",
-    interests: Interests = "none",
+    interests: Interests = "",
     waive: Waive = None,
     decide_on: Annotated[
         str, typer.Option("--decide-on", metavar="YYYY-MM-DD", help="Of an extension.", show_default=False)
@@ -156,7 +163,9 @@ def propose_command(
     details |= {"decide_on": _day(decide_on, "--decide-on"), "ends": _day(ends, "--ends")}
     details["unwind"] = hashlib.sha256(unwind.read_bytes()).hexdigest() if unwind else ""
     clerk = at_work(database, register_key, who, key, dry=not sign)
-    done = clerk.propose(the_programme(clerk.register, programme), decision, matter, run, details, interests)
+    done = clerk.propose(
+        the_programme(clerk.register, programme), decision, matter, run, details, _stated(interests, sign)
+    )
     told(done, json, f"{who} proposes '{matter}'")
 
 
@@ -169,7 +178,7 @@ def approve_command(
     database: Database = NEAR,
     register_key: RegisterKey = None,
     programme: ProgrammeId = "",
-    interests: Interests = "none",
+    interests: Interests = "",
     sign: Sign = False,
     json: Json = False,
 ) -> None:
@@ -177,7 +186,7 @@ def approve_command(
     from poundlock.register.telling import decision_words
 
     clerk = at_work(database, register_key, who, key, dry=not sign)
-    done = clerk.approve(the_programme(clerk.register, programme), decision, interests)
+    done = clerk.approve(the_programme(clerk.register, programme), decision, _stated(interests, sign))
     proposals = done.before.proposals if done.before else ()
     asked = next((decision_words(x) for x in proposals if x.id == decision), "")
     told(done, json, f"{who} signs '{decision}' ({asked})")
@@ -216,7 +225,7 @@ def hold_command(
     sign: Sign = False,
     json: Json = False,
 ) -> None:
-    """Hold a run at once: what institutions bear is frozen. Any officer may, alone."""
+    """Hold a run at once: what institutions bear is frozen. Officers, approvers, duty officers and the risk function may, each alone."""
     clerk = at_work(database, register_key, who, key, dry=not sign)
     told(clerk.order(the_programme(clerk.register, programme), "hold", run, why), json, f"{who} holds the run")
 
@@ -232,7 +241,7 @@ def resume_command(
     programme: ProgrammeId = "",
     run: Run = "",
     decision: Decision = "",
-    interests: Interests = "none",
+    interests: Interests = "",
     waive: Waive = None,
     sign: Sign = False,
     json: Json = False,
@@ -240,7 +249,9 @@ def resume_command(
     """Propose that a held run goes on; one more person must sign, and two more, one of the risk function, if it was held critical."""
     details = {"why": why, "waivers": [_waiver(w) for w in waive or ()]}
     clerk = at_work(database, register_key, who, key, dry=not sign)
-    done = clerk.propose(the_programme(clerk.register, programme), decision, "resume", run, details, interests)
+    done = clerk.propose(
+        the_programme(clerk.register, programme), decision, "resume", run, details, _stated(interests, sign)
+    )
     told(done, json, f"{who} proposes that the run goes on")
 
 
@@ -255,7 +266,7 @@ def rollback_command(
     programme: ProgrammeId = "",
     run: Run = "",
     decision: Decision = "",
-    interests: Interests = "none",
+    interests: Interests = "",
     sign: Sign = False,
     json: Json = False,
 ) -> None:
@@ -265,7 +276,7 @@ def rollback_command(
     if clerk.rolls_back_alone(name, run):
         told(clerk.order(name, "roll-back", run, why), json, f"{who} rolls the run back")
         return
-    done = clerk.propose(name, decision, "roll-back", run, {"why": why}, interests)
+    done = clerk.propose(name, decision, "roll-back", run, {"why": why}, _stated(interests, sign))
     told(done, json, f"{who} proposes to roll the run back")
 
 
@@ -288,7 +299,11 @@ def unwound_command(
     content = evidence.read_bytes()
     name = the_programme(clerk.register, programme)
     body = {"run": clerk.run_id(name, run), "evidence": hashlib.sha256(content).hexdigest()}
-    told(clerk.act("unwound", body, name, files=(content,)), json, "the run is rolled back")
+    told(
+        clerk.act("unwound", body, name, files=(content,)),
+        json,
+        f"{who} states that nothing is left ({evidence.name}, SHA-256 {body['evidence'][:12]}...)",
+    )
 
 
 @stage_app.command("cannot-unwind")
@@ -347,10 +362,19 @@ def _day(text: str, option: str) -> dt.date | None:
 
 
 def _waiver(text: str) -> dict[str, Any]:
-    check, _, rest = text.partition(":")
-    metric, _, until = rest.rpartition(":")
-    if not check.isdecimal() or not metric or not until:
+    parts = text.split(":")
+    if len(parts) not in (2, 3) or not all(parts) or (len(parts) == 3 and not parts[0].isdecimal()):
         raise ValueError(
-            f"found --waive {text!r}; expected CHECK:METRIC:UNTIL, as 57:growth:2026-09-30. Cure: correct it."
+            f"found --waive {text!r}; expected METRIC:UNTIL or CHECK:METRIC:UNTIL, as growth:2026-09-30. Cure: correct it."
         )
-    return {"check": int(check), "metric": metric, "until": _day(until, "--waive")}
+    *check, metric, until = parts
+    return {"check": int(check[0]) if check else None, "metric": metric, "until": _day(until, "--waive")}
+
+
+def _stated(interests: str, sign: bool) -> str:
+    """A note on conflicts of interest is the signer's own; it is never filled in for them."""
+    if sign and not interests.strip():
+        raise ValueError(
+            "found no --interests; expected your note on conflicts of interest. Cure: say --interests none, or describe them."
+        )
+    return interests.strip() or "none"

@@ -85,7 +85,7 @@ def entered(path: str | Path) -> Entered:
         inputs = [str(i["sha256"]) for i in result["provenance"]["inputs"]]
         digest = hashlib.sha256(content).hexdigest()
         return Entered(str(result["provenance"]["digest"]), tuple(inputs), digest, tuple(findings))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         said = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
         expected = "a result.json that `poundlock run` or `poundlock evaluate` wrote"
         cure = "name the file that stands under --out of that run"

@@ -86,7 +86,8 @@ def _held(moment: Moment) -> tuple[list[tuple[int, str]], Flaw | None]:
         try:
             checkpoint = opened_checkpoint(note, moment.name, moment.public)
         except ValueError as error:
-            return [], Flaw(f"note {place} of those given", None, str(error), f"a note of {moment.name}")
+            said = str(error).removeprefix("found ").partition("; expected")[0]
+            return [], Flaw(f"note {place} of those given", None, said, f"a checkpoint of {moment.name}")
         found.append((checkpoint.size, checkpoint.root))
     return found, None
 

@@ -17,6 +17,7 @@ from poundlock.problems import ProblemsFound
 from poundlock.register.acts import ERASED, Act
 from poundlock.register.rules import Rules
 from poundlock.register.store import Register
+from poundlock.register.telling import waits
 from poundlock.rollout import signing
 from poundlock.rollout.canonical import Json
 from poundlock.rollout.chain import Entry
@@ -38,6 +39,8 @@ class Done:
     entry: Entry | None
     before: Programme | None
     after: Programme | None
+    waiting: str = ""
+    """Of a proposal or a signature: what the decision is called, and what it still needs."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,10 @@ class Clerk:
             entry = self.register.append(act, at=self.at, files=files)
             text = self.register.state(object) or ""
         after = book.load(object, text)
-        return Done(entry, before, deadlines.on(after, self.at.date()) if isinstance(after, Programme) else None)
+        if not isinstance(after, Programme):
+            return Done(entry, before, None)
+        after = deadlines.on(after, self.at.date())
+        return Done(entry, before, after, _still_waits(people_of(self.register), before, after, name, body))
 
     def propose(
         self, programme: str, decision: str, matter: str, run: str, details: Mapping[str, Any], interests: str
@@ -77,7 +83,7 @@ class Clerk:
         if decisions.matter_of(matter).of == "run":
             run = self.run_id(programme, run)
         _plan_says(self.register, p, matter)
-        decision, asked = decision or _free(p, matter), _valid(DetailsAsked, details)
+        decision, asked = decision or _free(p, matter), _valid(DetailsAsked, _with_checks(p, run, details))
         draft = signing_off.drafted(p, decision, matter, run, asked)
         data = decisions.statement(people, p, draft, run_of(p, run) if run else None, self.person, interests)
         body = {
@@ -198,6 +204,27 @@ def _plan_says(register: Register, p: Programme, matter: str) -> None:
         raise Refused(
             f"refused: plan {plan[:12]}... says something else than was entered of it ({other}); it must be entered again"
         )
+
+
+def _still_waits(people: People, before: Programme | None, after: Programme, act: str, body: Mapping[str, Json]) -> str:
+    """What a decision is called and what it still needs, after a proposal or a signature."""
+    if act not in ("propose", "approve"):
+        return ""
+    found = next((x for x in after.proposals if x.id == body["decision"]), None)
+    if found is None:
+        return f"decision {body['decision']} is taken"
+    return f"decision {found.id}: {waits(people, after, found)}"
+
+
+def _with_checks(p: Programme, run: str, details: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Waivers without a check are of the run's last one; those of overdue returns, which are named with strokes, of none."""
+    check = run_of(p, run).check if run else None
+    last = check.entry if check else 0
+    given = details.get("waivers", ())
+    waivers = [
+        {**w, "check": (0 if "/" in w["metric"] else last) if w.get("check") is None else w["check"]} for w in given
+    ]
+    return {**details, "waivers": waivers}
 
 
 def people_of(register: Register) -> People:

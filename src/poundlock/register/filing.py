@@ -13,12 +13,13 @@ from typing import Any
 from poundlock.problems import Problem, ProblemsFound
 from poundlock.register.clerk import Clerk, people_of, shown
 from poundlock.register.store import Register
-from poundlock.returns.filed import Filed, with_cautions
+from poundlock.returns.filed import Caution, Filed, with_cautions
 from poundlock.returns.intake import read_return
 from poundlock.returns.reconcile import Mismatch, between
 from poundlock.rollout.chain import Entry
 from poundlock.rollout.machine import book, owed, periods
 from poundlock.rollout.machine.programme import Programme
+from poundlock.rollout.machine.run import OVER
 from poundlock.rollout.refusal import Refused
 
 
@@ -77,11 +78,14 @@ def file_return(
     before = tuple(received(clerk.register, programme, kind, institution))
     last = next((r for r in reversed(before) if not r.replaced and r.period != period), None)
     filed = with_cautions(filed, last.totals if last else None)
+    same = [r for r in before if r.digest == filed.digest and not r.replaced]
+    if (twice := next((r for r in same if r.period == period), None)) is not None:
+        raise Refused(f"refused: this file was filed already for {period} as receipt {twice.number}; file what changed")
+    if same:
+        found = f"the same file as for {same[-1].period}, receipt {same[-1].number}"
+        caution = Caution("same-file", kind, found, "a figure that moved, or the reason why none did")
+        filed = replace(filed, warnings=(*filed.warnings, caution))
     _acceptable(path, filed, reasons)
-    if (same := next((r for r in before if r.digest == filed.digest and not r.replaced), None)) is not None:
-        raise Refused(
-            f"refused: this file was filed already for {same.period} as receipt {same.number}; file what changed"
-        )
     if replaces and not any((r.number, r.period, r.replaced) == (replaces, period, False) for r in before):
         raise Refused(
             f"refused: receipt {replaces} is no {kind} of {institution} for {period} that stands; see `poundlock returns status`"
@@ -114,8 +118,19 @@ def _known(clerk: Clerk) -> bool:
 
 def _acceptable(path: Path, filed: Filed, reasons: Mapping[str, str]) -> None:
     """Raise every mistake, and every caution without a reason."""
+    raised = [w.code for w in filed.warnings]
+    if not filed.errors and (unknown := sorted(set(reasons) - set(raised))):
+        raise Refused(
+            f"refused: no caution '{unknown[0]}' was raised; raised: {', '.join(raised) or 'none'}; leave that reason out"
+        )
     unexplained = [
-        Problem(str(path), None, f"{w.found} ({w.code})", w.asks, f"correct the file, or give --reason {w.code}='...'")
+        Problem(
+            str(path),
+            None,
+            f"{w.found} (caution {w.code})",
+            w.asks,
+            f"correct the file, or file it again with --reason {w.code}='...'",
+        )
         for w in filed.warnings
         if not reasons.get(w.code)
     ]
@@ -158,21 +173,24 @@ def _homes(register: Register) -> Callable[[Entry], str]:
 
 
 def owing(register: Register, p: Programme) -> Iterator[Owed]:
-    """Every return that the runs of a programme owe up to the day, filed ones with their lateness."""
+    """Every return that the runs of a programme owe up to the day, filed ones with their lateness. Of a run that is over, what it owed by then."""
     first: dict[tuple[str, str, str], Received] = {}
     for r in received(register, p.id):
         first.setdefault((r.institution, r.kind, r.period), r)
     for run in p.runs:
-        until = p.at if run.state not in ("passed", "finished", "rolled back") else run.since
+        over = run.state in OVER
+        until = run.since if over else p.at
         for f in run.filings:
             number = f.first
-            while periods.first_day(number, f.every) <= until and (f.stops is None or number <= f.stops):
+            while periods.first_day(number, f.every) <= min(until, run.ends) and (f.stops is None or number <= f.stops):
                 period, deadline = periods.text(number, f.every), owed.last_day_for(f, number)
                 came = first.get((f.institution, f.kind, period))
-                late = max(0, ((came.day if came else p.at) - deadline).days)
+                number += 1
+                if came is None and ((over and deadline >= until) or periods.last_day(number - 1, f.every) > run.ends):
+                    continue  # it was not yet due when the run ended, or its period goes on after it
+                late = max(0, ((came.day if came else until) - deadline).days)
                 state = "filed" if came else "overdue" if late else "due"
                 yield Owed(run.id, f.institution, f.kind, period, deadline, state, late, came.number if came else 0)
-                number += 1
 
 
 def mismatches(register: Register, programme: str, period: str) -> tuple[Mismatch, ...]:

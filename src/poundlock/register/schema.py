@@ -43,12 +43,17 @@ def nobody(database: Database, names: Sequence[Any]) -> None:
         )
 
 
-def found(database: Database) -> tuple[str, str]:
-    """Name and public key of the register that is there. Raises ValueError where there is none that this version can use."""
+def looked_at(database: Database) -> None:
+    """Raise ValueError where no register is at all, of whatever version."""
     if "poundlock_name" not in _tables(database):
         raise ValueError(
-            f"found no register at {database.shown}; expected one. Cure: correct the address, or make one there."
+            f"found no register at {database.shown}; expected one. Cure: correct the address, or make one with `poundlock register init`."
         )
+
+
+def found(database: Database) -> tuple[str, str]:
+    """Name and public key of the register that is there. Raises ValueError where there is none that this version can use."""
+    looked_at(database)
     applied = {row[0] for row in database.all("SELECT name FROM django_migrations WHERE app = %s", (LABEL,))}
     known = {module.name for module in pkgutil.iter_modules(migrations.__path__)}
     if applied - known:

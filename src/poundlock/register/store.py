@@ -279,6 +279,7 @@ def upgrade(url: str) -> None:
     """Bring a register that an older version made up to this one. Copy it before."""
     database = Database(url)
     try:
+        schema.looked_at(database)
         schema.migrate(database)
     finally:
         database.close()

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
 from poundlock.register.acts import ERASED
 from poundlock.register.rows import Record
-from poundlock.rollout.machine import book, deadlines, doubts, owed, periods
+from poundlock.rollout.machine import book, deadlines, doubts, owed, periods, signing_off
 from poundlock.rollout.machine.decisions import MATTERS, missing
 from poundlock.rollout.machine.life import ENDED
+from poundlock.rollout.machine.moment import Moment
 from poundlock.rollout.machine.people import People
 from poundlock.rollout.machine.programme import Programme, Proposal, Run, run_of
 from poundlock.rollout.machine.run import EXPOSURE, OVER
@@ -39,18 +40,21 @@ def _standing(people: People, p: Programme) -> Iterator[str]:
     if p.notice_until and p.life == "public notice":
         yield f"  comments until {p.notice_until}"
     for run in p.runs:
-        yield from _run_words(p, run)
+        yield from _run_words(people, p, run)
     if not p.runs and p.life not in ENDED:
         yield "  no stage was opened yet"
     for incident in p.incidents:
         if not incident.closed:
             yield f"  incident {incident.entry}: {incident.severity}, {incident.kind}, at {incident.institution}, open"
     for proposal in p.proposals:
-        yield f"  decision {proposal.id}: {_waits(people, p, proposal)}"
-        yield f"    {decision_words(proposal)}"
+        if not proposal.void:
+            yield f"  decision {proposal.id}: {waits(people, p, proposal)}"
+            yield f"    {decision_words(proposal)}"
+    if void := sum(bool(x.void) for x in p.proposals):
+        yield f"  {void} void {'decision' if void == 1 else 'decisions'}; --json lists all"
 
 
-def _run_words(p: Programme, run: Run) -> Iterator[str]:
+def _run_words(people: People, p: Programme, run: Run) -> Iterator[str]:
     yield f"Run {run.id}: {run.state} since {run.since}; exposure {EXPOSURE[run.state]}" + (
         f"; {_short(run.why)}" if run.why else ""
     )
@@ -66,7 +70,14 @@ def _run_words(p: Programme, run: Run) -> Iterator[str]:
         yield f"  against going on: {len(against) - _MOST_TOLD:,} more; --json lists all"
     soon = [(late, f, number) for f in run.filings if (found := owed.due(f)) for number, late in [found]]
     for late, f, number in sorted(soon, key=lambda x: (x[0], x[1].institution))[:3]:
-        yield f"  next return: {f.kind} of {f.institution} for {periods.text(number, f.every)}, by {late}"
+        when = f"by {late}" if late >= p.at else f"overdue by {(p.at - late).days} days"
+        yield f"  next return: {f.kind} of {f.institution} for {periods.text(number, f.every)}, {when}"
+    if run.check is not None:
+        yield f"  last check: entry {run.check.entry}, of {run.check.as_of}"
+    somebody = next(iter(people.persons.values()))
+    if (next_step := signing_off.obstacle(Moment(people, somebody, p.at, 0), p, run)) is not None:
+        matter, against_it = next_step
+        yield f"  to {matter}: {_short(against_it) or 'nothing stands against it; it may be proposed'}"
 
 
 def _short(why: str) -> str:
@@ -81,7 +92,8 @@ def decision_words(proposal: Proposal) -> str:
 
 def _details(details: Mapping[str, Any]) -> Iterator[str]:
     for w in details["waivers"]:
-        yield f"waives {w['metric']} of check {w['check']} until {w['until']}"
+        of = f" of check {w['check']}" if w["check"] else ", overdue,"
+        yield f"waives {w['metric']}{of} until {w['until']}"
     if details["decide_on"]:
         yield f"may be decided on from {details['decide_on']}"
     if details["ends"]:
@@ -91,7 +103,8 @@ def _details(details: Mapping[str, Any]) -> Iterator[str]:
     yield details["why"]
 
 
-def _waits(people: People, p: Programme, proposal: Proposal) -> str:
+def waits(people: People, p: Programme, proposal: Proposal) -> str:
+    """What a decision is on, who signed it, and what it still needs."""
     asks = MATTERS[proposal.matter].asks
     signed = ", ".join(s.person for s in proposal.signed)
     if proposal.void:
@@ -185,28 +198,80 @@ def log_line(record: Record) -> str:
     entry, text, _ = record
     gist = _gist(entry.act, json.loads(text)) if text is not None else "(removed)"
     return plain(
-        f"{entry.number:>5}  {entry.at[:16].replace('T', ' ')}  {entry.actor} ({entry.role})  {entry.act} {entry.object}  {gist}"
-    ).rstrip()
+        f"{entry.number:>5}  {entry.at[:16].replace('T', ' ')}  {entry.actor} ({entry.role})  {_did(entry.act, entry.object)}: {gist}"
+    ).rstrip(": ")
+
+
+def _did(act: str, object: str) -> str:
+    """What was done, in words."""
+    of = "" if object == book.PEOPLE else f" {object.removeprefix('programme:')}"
+    return _DONE.get(act, act) + ("" if act in _OF_ITSELF else of)
 
 
 def _gist(act: str, body: dict[str, Any]) -> str:
-    if act == "judge":
-        worst = [f"{f['metric']}: {f['kind']}" for f in body["findings"] if f["kind"] != "pass"]
-        return f"run {body['run']} as of {body['as_of']}: {', '.join(worst) or 'every finding a pass'}"
-    if act == "propose":
-        return "; ".join((f"{body['decision']}: {body['matter']} {body['run']}".strip(), *_details(body["details"])))
-    if act == "file":
-        again = f", replaces receipt {body['replaces']}" if body["replaces"] else ""
-        return f"{body['kind']} for {body['period']}, {body['rows']:,} rows{again}"
-    if act == "declare":
-        return f"{body['declaration']['title']}, plan {body['plan'][:12]}..."
-    if act == "enrol":
-        return f"{body['person']}: {', '.join(body['roles'])} of {body['institution'] or body['agency']}"
-    told = {k: v for k, v in body.items() if k in _TOLD and v}
-    return "; ".join(", ".join(v) if isinstance(v, list) else str(v) for v in told.values())
+    """What an entry says, in a few words."""
+    if (told := _GISTS.get(act)) is not None:
+        return told(body)
+    said = {k: v for k, v in body.items() if k in _TOLD and v}
+    return "; ".join(", ".join(v) if isinstance(v, list) else str(v) for v in said.values())
 
 
+def _judged(body: dict[str, Any]) -> str:
+    odd = [f"{f['metric']}: {f['kind']}" for f in body["findings"] if f["kind"] != "pass"]
+    return f"run {body['run']} as of {body['as_of']}, {', '.join(odd) or 'every finding a pass'}"
+
+
+def _filed(body: dict[str, Any]) -> str:
+    again = f", replaces receipt {body['replaces']}" if body["replaces"] else ""
+    return f"{body['kind']} for {body['period']}, {body['rows']:,} {'row' if body['rows'] == 1 else 'rows'}{again}"
+
+
+_GISTS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
+    "judge": _judged,
+    "file": _filed,
+    "propose": lambda b: "; ".join((f"{b['decision']}: {b['matter']} {b['run']}".strip(), *_details(b["details"]))),
+    "report": lambda b: f"{b['severity']}, {b['kind']}, at {b['institution']}, {b['what']}",
+    "declare": lambda b: f"{b['declaration']['title']}, plan {b['plan'][:12]}...",
+    "enrol": lambda b: f"{b['person']} as {', '.join(b['roles'])} of {b['institution'] or b['agency']}",
+}
+_DONE: Final = {
+    "found": "founded the register",
+    "add-agency": "added an agency",
+    "enrol": "enrolled",
+    "leave": "noted as gone",
+    "delegate": "lent a role",
+    "describe": "described",
+    "declare": "declared",
+    "edit": "entered a changed plan of",
+    "submit": "submitted",
+    "withdraw": "withdrew",
+    "return": "returned",
+    "accept": "accepted for assessment",
+    "publish": "published a notice on",
+    "comment": "entered a comment on",
+    "consent": "consented to",
+    "withdraw-consent": "withdrew consent to",
+    "open": "opened a run of",
+    "cancel": "cancelled a run of",
+    "judge": "entered a check of",
+    "hold": "held",
+    "roll-back": "rolled back",
+    "unwound": "stated that nothing is left of",
+    "cannot-unwind": "noted that unwinding is stuck in",
+    "propose": "proposed in",
+    "approve": "signed in",
+    "retract": "took back in",
+    "report": "reported an incident in",
+    "close-incident": "closed an incident in",
+    "file": "filed in",
+    "review": "began the exit review of",
+    "close": "closed",
+    ERASED: "removed the payload of",
+}
+_OF_ITSELF: Final = ("found", "add-agency", "enrol", "leave", "delegate", "describe")
 _TOLD = (
+    "person",
+    "about",
     "agency",
     "decision",
     "run",

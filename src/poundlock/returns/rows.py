@@ -123,7 +123,7 @@ def _cure(field: Field, text: str) -> str:
         if "," in text or "\uff0c" in text or " " in text:
             return "write the number without thousands separators, with a point before its decimals"
         if "e" in text.lower():
-            return "write the number without an exponent"
+            return "write digits alone, such as 1234.5, without an exponent"
     return f"correct {field.name}"
 
 

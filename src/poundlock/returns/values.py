@@ -80,7 +80,9 @@ def days_of(period: str) -> tuple[dt.date, dt.date]:
         day = dt.date.fromisoformat(period)
         return day, day
     if not (found := _PERIOD.fullmatch(period)):
-        raise ValueError(f"{period[:40]!r} is no period")
+        raise ValueError(
+            f"found period {period[:40]!r}; expected one such as 2026-03, 2026-Q1 or 2026. Cure: correct it."
+        )
     year, months = int(found["year"]), (1, 12)
     for name, length in (("half", 6), ("quarter", 3), ("month", 1)):
         if found[name]:

@@ -190,6 +190,8 @@ def _bytes(text: str, count: int | None, what: str) -> bytes:
         raw = None
     if raw is None or _base64(raw) != text or (count is not None and len(raw) != count):
         found = repr(text[:60]) if isinstance(text, str) else f"of type {type(text).__name__}"
+        if isinstance(text, str) and "PRIVATE" in text:
+            found = "that is a private key (it is not shown)"
         raise ValueError(f"found {what} {found}; expected base64{'' if count is None else f' of {count} bytes'}")
     return raw
 

@@ -70,7 +70,7 @@ def _next(programme: Programme, run: Run, day: dt.date) -> tuple[str, str] | Non
         within = programme.terms.unwind_within_days
         return _late(run, within, day, "not unwound") if run.state == "rolling back" else None
     if run.state == "held critical" and doubts.pre_authorised(programme, run):
-        return "pre-authorised", "the plan lets this breach roll back at once"
+        return "pre-authorised", "the plan allows immediate roll-back on this breach"
     if day >= run.ends:
         return "end date", f"the stage ends on {run.ends}"
     found = doubts.cause(programme, run, day)

@@ -246,7 +246,7 @@ def _no_doubts(p: Programme, run: Run, day: dt.date, what: str) -> None:
     if against:
         said = "; ".join(str(d) for d in against)
         raise Refused(
-            f"refused: against it stands {said}; to {what} takes evidence that passes, no waiver can stand for it"
+            f"refused: against it stands {said}; to {what} takes evidence that passes, and no waiver stands for it"
         )
 
 
