@@ -29,7 +29,7 @@ demo: .venv/.installed
 	@$(BIN)/python examples/zhejiang/rehearsal.py build/demo/zhejiang/result.json build/demo/register
 
 test: .venv/.installed-dev
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 soak: .venv/.installed-dev
 	POUNDLOCK_SOAK=1 $(BIN)/python -m pytest -q tests/laws/test_machine_stateful.py

@@ -24,6 +24,15 @@ ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file stays whole on one worker, and those that read the Zhejiang run share one, since it takes minutes."""
+    sharing = {item.path for item in items if "zhejiang" in getattr(item, "fixturenames", ())}
+    for item in items:
+        place = "zhejiang" if item.path in sharing else f"{item.path.parent.name}-{item.path.stem}"
+        item.add_marker(pytest.mark.xdist_group(place))
+
+
 def require(available: bool, what: str) -> None:
     """Skip where `what` is absent; fail instead where everything is required, as in continuous integration."""
     if not available:
