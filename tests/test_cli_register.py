@@ -516,8 +516,10 @@ def test_a_return_belongs_to_the_institution_of_that_day(office: Office, tmp_pat
     assert f"receipt {receipts[0]} is no exposures of bank-1 for 2020-Q2" in other.stderr
     moved = ("--public", office.key("eva"), "--agency", "bank", "--role", "institution", "--institution", "bank-2")
     office.run("register", "enrol", "eva", *moved, who="ada")
-    states = {(o["institution"], o["period"]): o["state"] for o in office.told("returns", "status")["owed"]}
-    assert states["bank-1", "2020-Q1"] == states["bank-1", "2020-Q2"] == "filed"
+    owed = office.told("returns", "status")["owed"]
+    states = {(o["kind"], o["institution"], o["period"]): o["state"] for o in owed}
+    assert states["exposures", "bank-1", "2020-Q1"] == states["exposures", "bank-1", "2020-Q2"] == "filed"
+    assert states["balance-sheet", "bank-1", "2020-Q1"] == "overdue"
     assert "found no return for 'soon'" in office.run("returns", "status", "--reconcile", "soon", code=2).stderr
 
 

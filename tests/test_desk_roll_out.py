@@ -52,6 +52,19 @@ def test_a_mistake_in_the_programme_is_told(starter: Path, old: str, new: str, e
     assert any(expected in s for s in told(starter))
 
 
+def test_a_metric_needs_only_returns_that_are_owed_and_every_one_that_is_not_is_told(starter: Path) -> None:
+    edit(starter / "plan.yaml", "    - { kind: balance-sheet, every: quarter, due_days: 30 }\n", "")
+    said = told(starter)
+    assert len(said) == 3
+    assert all("'balance-sheet', which is not among the returns of the programme" in s for s in said)
+    assert len({s.split(": found")[0] for s in said}) == 3
+
+
+def test_a_signal_does_not_say_what_happens_without_data(starter: Path) -> None:
+    edit(starter / "plan.yaml", "kind: signal, needs: [outcomes]", "kind: signal, without_data: hold critical")
+    assert any("a signal moves nothing" in s for s in told(starter))
+
+
 def test_a_programme_needs_stages(starter: Path) -> None:
     text = (starter / "plan.yaml").read_text(encoding="utf-8")
     start = text.index("stages:\n")

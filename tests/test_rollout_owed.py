@@ -266,3 +266,35 @@ def test_an_overdue_return_is_waived_by_its_name_for_some_time():
         office.propose("resume", "first", "olu", waivers=named[:1])
     office.decide("resume", "first", "olu", "ana", "aki", waivers=named)
     assert office.run().state == "active"
+
+
+def vital(needs: tuple[str, ...]) -> Office:
+    """A guardrail that must not be without its returns."""
+    metrics = tuple(
+        m.model_copy(update={"needs": needs, "without_data": "hold critical"}) if m.gate == "arrears" else m
+        for m in terms().metrics
+    )
+    return Office().running(metrics=metrics)
+
+
+def test_a_return_that_is_overdue_holds_critically_where_a_metric_that_needs_it_says_so():
+    for needs, state in (((), "held"), (("outcomes",), "held critical"), (("payments",), "held")):
+        office = vital(needs)
+        office.day = dt.date(2026, 4, 30)
+        assert office.shown().runs[0].state == "active"
+        office.day = dt.date(2026, 5, 1)
+        assert office.shown().runs[0].state == state, needs
+
+
+def test_three_people_waive_a_vital_return_and_filing_it_needs_no_waiver():
+    office = vital(("outcomes",))
+    office.day = dt.date(2026, 5, 1)
+    office.file("2026-Q1", who=("ivo",))
+    waiver = {"check": 0, "metric": "outcomes/second-bank/2026-Q1", "until": dt.date(2026, 6, 1)}
+    office.decide("resume", "first", "olu", "ana", "aki", waivers=[waiver])
+    assert office.run().state == "held critical", "nobody of the risk function"
+    office.approve(office.programme.proposals[-1].id, "rio")
+    assert office.run().state == "active"
+    office.file("2026-Q1", who=("uma",))
+    office.day = dt.date(2026, 6, 2)
+    assert office.shown().runs[0].state == "active"

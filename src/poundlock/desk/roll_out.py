@@ -37,7 +37,7 @@ class Entered:
 
 
 def programme_against_plan(document: Document[PlanFile]) -> Iterator[Problem]:
-    """Metrics of gates that are not there, gates without a metric, a programme without stages."""
+    """Metrics of gates that are not there, of returns that nobody owes, gates without a metric, a programme without stages."""
     programme = document.sections.get("programme")
     if programme is None:
         return
@@ -48,6 +48,18 @@ def programme_against_plan(document: Document[PlanFile]) -> Iterator[Problem]:
             found = f"'{metric.gate}', which is not among the gates"
             yield at_place(document, "programme", "metrics", number, "gate")(
                 found, known, "correct the id or declare it"
+            )
+        owed = {d.kind for d in programme.returns}
+        for place, kind in enumerate(metric.needs):
+            if kind not in owed:
+                known = ", ".join(sorted(owed)) or "no return is owed"
+                found = f"'{kind}', which is not among the returns of the programme"
+                yield at_place(document, "programme", "metrics", number, "needs", place)(
+                    found, known, "add it under returns, or leave it out"
+                )
+        if metric.kind == "signal" and metric.without_data != "hold":
+            yield at_place(document, "programme", "metrics", number, "without_data")(
+                f"without_data: {metric.without_data} of a signal", "none, since a signal moves nothing", "leave it out"
             )
     for missing in sorted(gates - {m.gate for m in programme.metrics}):
         found = f"no metric for gate '{missing}'"

@@ -73,8 +73,9 @@ def _early(run: Run, metric: Metric, check: Check, kind: Kind) -> bool:
 def standing(programme: Programme, run: Run, day: dt.date) -> tuple[Doubt, ...]:
     """Everything against going on, whether waived or not."""
     found = [*_of_check(programme, run), *_of_age(programme, run, day)]
+    vital = {kind for m in programme.terms.metrics if m.without_data == "hold critical" for kind in m.needs}
     for filings, number in owed.overdue(run, day):
-        found.append(Doubt(0, owed.name(filings, number), RETURNS, False))
+        found.append(Doubt(0, owed.name(filings, number), RETURNS, filings.kind in vital))
     return (*found, *of_incidents(programme))
 
 

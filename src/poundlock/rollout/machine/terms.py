@@ -24,9 +24,9 @@ class Metric(Declared):
     """limit: must hold before the start and always; guardrail: must hold while the stage runs; success: must be shown before the next
     stage; quality: of the data; signal: is watched, moves nothing."""
     needs: tuple[ReturnKind, ...] = ()
-    """Returns without which it cannot be judged."""
+    """Returns without which it cannot be judged; each must be among those that are owed. While one is overdue there is no evidence."""
     without_data: Literal["hold", "hold critical"] = "hold"
-    """What happens where there is no evidence; it is never a pass."""
+    """What happens where there is no evidence, of a check or for want of a return; it is never a pass."""
 
 
 class ReturnDuty(Declared):
