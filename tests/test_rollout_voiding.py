@@ -260,3 +260,37 @@ def test_a_decision_before_its_time_is_told_when_it_may_be_taken():
     office = Office().running()
     with pytest.raises(Refused, match="it may be decided on from 2027-01-01, once every return until then is in"):
         office.propose("pass", "first", "olu")
+
+
+def test_a_lent_role_counts_while_its_lender_lends_it():
+    for change in ("leaves", "lends no more", "has an interest"):
+        office = to_pass()
+        until = office.day if change == "lends no more" else office.day + dt.timedelta(30)
+        office.act("ana", "delegate", {"to": "dee", "role": "approver", "until": until}, object="people")
+        id = office.propose("pass", "first", "olu")
+        office.approve(id, "dee")
+        if change == "leaves":
+            office.act("ada", "leave", {"person": "ana"}, object="people")
+        elif change == "lends no more":
+            office.day += dt.timedelta(1)
+        else:
+            tied = {
+                "person": "ana",
+                "agency": "bureau",
+                "roles": ("approver",),
+                "key": office.people.persons["ana"].key,
+            }
+            office.act("ada", "enrol", tied | {"ties": ("first-bank",)}, object="people")
+        with pytest.raises(Refused, match=f"dee, who signed '{id}', may no longer sign it; let it be retracted"):
+            office.approve(id, "aki")
+
+
+def test_a_decision_that_somebody_may_no_longer_sign_does_not_bar_the_way():
+    office = to_pass()
+    id = office.propose("pass", "first", "olu")
+    office.approve(id, "ana")
+    auditor = {"person": "olu", "agency": "bureau", "roles": ("auditor",), "key": office.people.persons["olu"].key}
+    office.act("ada", "enrol", auditor, object="people")
+    office.act("oki", "retract", {"decision": id})
+    office.decide("pass", "first", "oki", "ana", "aki")
+    assert office.run().state == "passed"

@@ -203,12 +203,8 @@ def moves_of(done: Done) -> list[tuple[str, str, str]]:
     if done.before is None or done.after is None:
         return []
     old = {r.id: r.state for r in done.before.runs}
-    moves = (
-        [(f"programme {done.after.id}", done.before.life, done.after.life)]
-        if done.before.life != done.after.life
-        else []
-    )
-    return [
-        *((w, str(b), str(a)) for w, b, a in moves),
-        *((f"run {r.id}", old.get(r.id, "-"), r.state) for r in done.after.runs if old.get(r.id) != r.state),
-    ]
+    moves: list[tuple[str, str, str]] = []
+    if done.before.life != done.after.life:
+        moves.append((f"programme {done.after.id}", done.before.life, done.after.life))
+    moves += [(f"run {r.id}", old.get(r.id, "-"), r.state) for r in done.after.runs if old.get(r.id) != r.state]
+    return moves

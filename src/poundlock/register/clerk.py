@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -172,7 +172,7 @@ def _valid(kind: type[B], given: Mapping[str, Any]) -> B:
     try:
         return kind.model_validate(given)
     except ValidationError as error:
-        told = (f"{'.'.join(str(x) for x in e['loc'])}: {e['msg']}" for e in error.errors())
+        told = (f"{'.'.join(str(x) for x in e['loc'])}: {book.plainly(e)}" for e in error.errors())
         raise Refused(f"refused: this is not complete or not right: {'; '.join(told)}") from None
 
 
@@ -279,8 +279,3 @@ def founded(
 def opened(url: str, register_key: str | None = None) -> Register:
     """A register that is there; without its key, to read. Raises ValueError."""
     return Register.open(url, Rules(), key=register_key)
-
-
-def at_moment(clerk: Clerk, at: datetime) -> Clerk:
-    """The same person later."""
-    return replace(clerk, at=at)

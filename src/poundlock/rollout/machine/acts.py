@@ -170,7 +170,7 @@ class Ordered(Body):
 
 
 class FindingEntered(Body):
-    """What was found of one metric. said: its number and limit in words, for the log."""
+    """What was found of one metric. said: its number and limit in words, for the record."""
 
     metric: Id
     kind: Kind

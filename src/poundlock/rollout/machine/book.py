@@ -83,12 +83,12 @@ def body_of(act: str, payload: Mapping[str, Json] | str | None) -> Any:
     except (TypeError, ValueError) as error:
         if not isinstance(error, ValidationError):
             raise Refused(f"refused: this is no '{act}': {error}") from None
-        told = (f"{'.'.join(str(x) for x in e['loc']) or 'payload'}: {_plainly(e)}" for e in error.errors())
+        told = (f"{'.'.join(str(x) for x in e['loc']) or 'payload'}: {plainly(e)}" for e in error.errors())
         raise Refused(f"refused: this is no '{act}': {'; '.join(told)}") from None
 
 
-def _plainly(error: Any) -> str:
-    """A library's complaint in words for people."""
+def plainly(error: Any) -> str:
+    """A library's complaint of one part of a record, in words for people."""
     limits = error.get("ctx", {})
     words = {
         "string_too_short": "too short; give it in words",

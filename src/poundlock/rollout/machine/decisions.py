@@ -130,16 +130,20 @@ def act_on_people(people: People, act: str, body: Mapping[str, Json], person: st
     return _ACT + canonical({**statement, "body": said})
 
 
-def still(people: People, programme: Programme, proposal: Proposal, day: dt.date) -> None:
-    """Refuse where somebody who signed may no longer sign: they left, have another key or role, or an interest since."""
+def lapsed(people: People, programme: Programme, proposal: Proposal, day: dt.date) -> str:
+    """The first who signed and may no longer sign: they left, have another key, agency or role, an interest, or a role whose lender took it
+    back or may not sign either. Empty where every signature still counts."""
+    barred = _institutions(programme)
     for s in proposal.signed:
-        who = people.persons[s.person]
-        held = s.role in who.roles or bool(s.lent_by)
-        tied = set(who.ties) & _institutions(programme)
-        if gone(who, day) or who.key != s.key or who.agency != s.agency or not held or tied:
-            raise Refused(
-                f"refused: {s.person}, who signed '{proposal.id}', may no longer sign it; let it be retracted, and propose it again"
-            )
+        who, by = people.persons[s.person], people.persons.get(s.lent_by)
+        held = (
+            s.role in who.roles
+            if by is None
+            else by.id in lenders(people, who.id, s.role, day) and not set(by.ties) & barred
+        )
+        if gone(who, day) or who.key != s.key or who.agency != s.agency or not held or set(who.ties) & barred:
+            return s.person
+    return ""
 
 
 def signer(people: People, programme: Programme, proposal: Proposal, id: str, day: dt.date) -> tuple[Person, Role, str]:
@@ -208,7 +212,7 @@ def proven(people: People, who: Person, data: bytes, signature: str) -> None:
         )
 
 
-def with_signature(proposal: Proposal, who: Person, role: str, interests: str, lent_by: str = "") -> Proposal:
+def with_signature(proposal: Proposal, who: Person, role: Role, interests: str, lent_by: str = "") -> Proposal:
     """The proposal with one more name under it."""
     return replace(proposal, signed=(*proposal.signed, Signed(who.id, who.agency, role, interests, lent_by, who.key)))
 

@@ -9,6 +9,7 @@ from typing import Final, Literal, TypeVar
 
 from poundlock.rollout.gate import Kind
 from poundlock.rollout.machine.life import Life
+from poundlock.rollout.machine.people import Role
 from poundlock.rollout.machine.periods import Every
 from poundlock.rollout.machine.run import EXPOSING, OVER, State
 from poundlock.rollout.machine.terms import ReturnKind, Terms
@@ -111,7 +112,7 @@ class Signed:
 
     person: str
     agency: str
-    role: str
+    role: Role
     interests: str
     lent_by: str = ""
     key: str = ""

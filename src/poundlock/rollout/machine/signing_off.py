@@ -11,18 +11,17 @@ from poundlock.rollout.machine import acts, doubts, owed
 from poundlock.rollout.machine.decisions import (
     MATTERS,
     Matter,
+    lapsed,
     matter_of,
     missing,
     proven,
     signer,
     stands,
     statement,
-    still,
     with_signature,
 )
 from poundlock.rollout.machine.life import Life
 from poundlock.rollout.machine.moment import Moment, live, take
-from poundlock.rollout.machine.people import gone
 from poundlock.rollout.machine.programme import (
     Details,
     Programme,
@@ -99,7 +98,10 @@ def approved(at: Moment, p: Programme, body: acts.Approved) -> Programme:
     _possible(at, p, proposal)
     proposal = _signed(at, p, proposal, body.interests, body.signature)
     run = _run(p, MATTERS[proposal.matter], proposal.run)
-    still(at.people, p, proposal, at.day)
+    if who := lapsed(at.people, p, proposal, at.day):
+        raise Refused(
+            f"refused: {who}, who signed '{proposal.id}', may no longer sign it; let it be retracted, and propose it again"
+        )
     if missing(at.people, p, proposal, run):
         return replace(p, proposals=tuple(proposal if x.id == proposal.id else x for x in p.proposals))
     p = replace(p, proposals=tuple(x for x in p.proposals if x.id != proposal.id), decided=(*p.decided, proposal.id))
@@ -129,9 +131,9 @@ def _signed(at: Moment, p: Programme, proposal: Proposal, interests: str, signat
 
 
 def retracted(at: Moment, p: Programme, body: acts.Retracted) -> Programme:
-    """Whoever proposed it takes it back; anybody who may propose does where they have left."""
+    """Whoever proposed it takes it back; anybody who may propose does where somebody who signed may no longer sign."""
     proposal = waiting(p, body.decision)
-    if proposal.by != at.who.id and not gone(at.people.persons[proposal.by], at.day):
+    if proposal.by != at.who.id and not lapsed(at.people, p, proposal, at.day):
         raise Refused(f"refused: {proposal.by} proposed it, and only they can retract it; you may leave it unsigned")
     back = replace(proposal, void=f"retracted by {at.who.id}")
     return replace(p, proposals=tuple(back if x.id == back.id else x for x in p.proposals))
