@@ -12,6 +12,9 @@ from typer.testing import CliRunner, Result
 
 from conftest import edit
 from poundlock.cli import app, at_register
+from poundlock.reading import InputFile, combined_digest
+from poundlock.register import filing
+from poundlock.register.clerk import opened
 from poundlock.rollout.signing import new_key, public_of
 
 DECLARATION = "\n".join(
@@ -140,7 +143,10 @@ class Office:
                 {"id": g, "finding": found.get(g.replace("-", "_"), "pass"), "why": "scripted", "limit": "none"}
                 for g in gates
             ],
-            "provenance": {"inputs": [{"file": "plan.yaml", "sha256": digest}], "digest": "0" * 64},
+            "provenance": {
+                "inputs": [{"file": "plan.yaml", "sha256": digest}],
+                "digest": combined_digest([InputFile("plan.yaml", digest)]),
+            },
         }
         (self.folder / "result.json").write_text(json.dumps(result))
         self.run("stage", "judge", str(self.folder / "result.json"), who="olu")
@@ -598,3 +604,65 @@ def test_a_key_that_is_none_is_told_as_such(office: Office, tmp_path: Path) -> N
         done = CliRunner().invoke(app, ["verify", str(tmp_path / "p.zip"), "--key", key])
         assert done.exit_code == 2
         assert "found public key" in done.stderr
+
+
+def test_the_result_behind_a_check_is_kept_to_the_byte(office: Office) -> None:
+    office.running()
+    kept = [json.loads(line) for line in office.run("register", "log", "--act", "judge", "--json").stdout.splitlines()]
+    register = opened(str(office.folder / "r.sqlite3"))
+    assert register.file(kept[-1]["body"]["verdict"]) == (office.folder / "result.json").read_bytes()
+    register.close()
+
+
+def test_mistakes_of_a_declaration_and_of_its_plan_are_told_at_once(office: Office) -> None:
+    office.founded()
+    edit(office.folder / "declaration.yaml", "kind: product", "kind: gadget")
+    edit(office.plan, "gate: effect, kind: success", "gate: effects, kind: success")
+    both = ("programme", "declare", str(office.plan), "--declaration", str(office.folder / "declaration.yaml"))
+    said = office.run(*both, who="eva", code=2).stderr
+    assert "3 problems" in said
+    for part in ("'gadget'", "'effects', which is not among the gates", "no metric for gate 'effect'"):
+        assert part in said
+
+
+def test_an_open_grave_incident_in_a_return_asks_for_a_report(office: Office, tmp_path: Path) -> None:
+    edit(
+        office.plan,
+        "    - { kind: exposures, every: quarter",
+        "    - { kind: incidents, every: quarter, due_days: 30 }\n    - { kind: exposures, every: quarter",
+    )
+    office.running()
+    office.day = dt.date(2020, 4, 5)
+    header = CliRunner().invoke(app, ["returns", "template", "incidents"]).stdout
+    file = tmp_path / "incidents.csv"
+    file.write_text(
+        header + "a1,cyber,critical,2020-02-01,,100,keys were stolen\na2,data,minor,2020-02-01,,1,a typing error\n"
+    )
+    submit = ("returns", "submit", str(file), "--kind", "incidents", "--period", "2020-Q1")
+    assert (
+        "1 open incident that would hold a stage (caution grave-incident)"
+        in office.run(*submit, who="eva", code=2).stderr
+    )
+    done = office.told(*submit, "--reason", "grave-incident=reported as entry 40", who="eva")
+    assert [c["code"] for c in done["cautions"]] == ["grave-incident"]
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_entered(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.running()
+    office.day = dt.date(2020, 4, 5)
+    file = tmp_path / "exposures.csv"
+    file.write_text(
+        CliRunner().invoke(app, ["returns", "template", "exposures"]).stdout + "lent,bank-2,interbank,10,90,0.5\n"
+    )
+    read = filing.read_return
+
+    def changed(path: Path, *about: Any, **more: Any) -> Any:
+        found = read(path, *about, **more)
+        path.write_text("another content")
+        return found
+
+    monkeypatch.setattr(filing, "read_return", changed)
+    submit = ("returns", "submit", str(file), "--kind", "exposures", "--period", "2020-Q1")
+    assert "the file changed while it was read" in office.run(*submit, who="eva", code=1).stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,16 @@ def test_a_result_becomes_a_check(starter_run: object, tmp_path: Path, starter: 
     assert terms_of(starter / "plan.yaml").digest in found.inputs
     assert found.verdict == hashlib.sha256((tmp_path / "result.json").read_bytes()).hexdigest()
     assert {f["metric"]: f["kind"] for f in found.findings} == {f.gate: f.kind for f in starter_run.verdict.findings}  # type: ignore[attr-defined]
+
+
+def test_a_result_whose_inputs_were_changed_by_hand_is_refused(starter_run: object, tmp_path: Path) -> None:
+    from poundlock.figures import result_json
+
+    said = json.loads(result_json(starter_run))  # type: ignore[arg-type]
+    said["provenance"]["inputs"][0]["sha256"] = "0" * 64
+    (tmp_path / "result.json").write_text(json.dumps(said))
+    with pytest.raises(ProblemsFound, match="the digest over its inputs is not that of the inputs that it lists"):
+        entered(tmp_path / "result.json")
 
 
 @pytest.mark.parametrize("content", ["", "no json", "[]", "{}", '{"gates": [{"id": 1}], "provenance": {}}'])

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from conftest import EXAMPLES
+from poundlock.reading import InputFile, combined_digest
 
 ZHEJIANG = EXAMPLES / "zhejiang"
 INPUTS = ("plan.yaml", "institutions.csv", "exposures.csv")
@@ -19,10 +20,11 @@ INPUTS = ("plan.yaml", "institutions.csv", "exposures.csv")
 def result(folder: Path) -> Path:
     """A result.json of the plan with one gate undecided, and a report beside it."""
     inputs = [{"file": n, "sha256": hashlib.sha256((ZHEJIANG / n).read_bytes()).hexdigest()} for n in INPUTS]
+    digest = combined_digest(InputFile(i["file"], i["sha256"]) for i in inputs)
     said = {
         "verdict": {"worst": "inconclusive", "sentence": "Hold."},
         "gates": [{"id": "local-banks", "finding": "inconclusive", "why": "made up", "limit": "none"}],
-        "provenance": {"version": "0", "seed": 1, "scenarios": 1, "inputs": inputs, "digest": "0" * 64},
+        "provenance": {"version": "0", "seed": 1, "scenarios": 1, "inputs": inputs, "digest": digest},
     }
     (folder / "report.html").write_text("<!doctype html>")
     (folder / "result.json").write_text(json.dumps(said))

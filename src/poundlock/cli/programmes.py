@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Literal, get_args, get_origin
 
 import typer
 from rich.text import Text
@@ -98,13 +98,16 @@ def declare_command(
 ) -> None:
     """Declare an innovation with its plan, as a draft. For institutions."""
     from poundlock.desk.roll_out import terms_of
-    from poundlock.problems import ProblemsFound
+    from poundlock.problems import Problem, ProblemsFound
     from poundlock.reading import read_document
     from poundlock.rollout.machine.acts import Declaration
 
-    problems: list[Any] = []
+    problems: list[Problem] = []
     read = read_document(declaration, Declaration, problems)
-    found = terms_of(plan)
+    try:
+        found = terms_of(plan)
+    except ProblemsFound as of_plan:
+        problems.extend(of_plan.problems)
     if problems or read is None or read.value is None:
         raise ProblemsFound(problems)
     clerk = at_work(database, register_key, who, key)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from poundlock.desk.consistency import at_place
 from poundlock.desk.plan_file import PlanFile
 from poundlock.problems import Problem, ProblemsFound
-from poundlock.reading import Document, read_document
+from poundlock.reading import Document, InputFile, combined_digest, read_document
 from poundlock.rollout.canonical import Json, canonical
 from poundlock.rollout.machine.terms import Terms
 
@@ -28,12 +28,13 @@ class PlanTerms:
 @dataclass(frozen=True)
 class Entered:
     """A verdict as it is entered. evidence: digest over all inputs. inputs: SHA-256 of each, the plan among them. verdict: SHA-256 of
-    the result.json. findings: metric, kind and words of each."""
+    the result.json. findings: metric, kind and words of each. content: the result.json itself, which is kept."""
 
     evidence: str
     inputs: tuple[str, ...]
     verdict: str
     findings: tuple[dict[str, str], ...]
+    content: bytes = field(repr=False)
 
 
 def programme_against_plan(document: Document[PlanFile]) -> Iterator[Problem]:
@@ -94,9 +95,10 @@ def entered(path: str | Path) -> Entered:
         content = Path(path).read_bytes()
         result: Any = json.loads(content)
         findings = [_finding(gate) for gate in result["gates"]]
-        inputs = [str(i["sha256"]) for i in result["provenance"]["inputs"]]
-        digest = hashlib.sha256(content).hexdigest()
-        return Entered(str(result["provenance"]["digest"]), tuple(inputs), digest, tuple(findings))
+        inputs = [InputFile(str(i["file"]), str(i["sha256"])) for i in result["provenance"]["inputs"]]
+        if result["provenance"]["digest"] != combined_digest(inputs):
+            raise ValueError("the digest over its inputs is not that of the inputs that it lists")
+        return _with_digests(combined_digest(inputs), [i.digest for i in inputs], findings, content)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         said = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
         expected = "a result.json that `poundlock run` or `poundlock evaluate` wrote"
@@ -107,7 +109,11 @@ def entered(path: str | Path) -> Entered:
 def as_entered(evidence: str, inputs: Sequence[str], findings: Sequence[dict[str, str]]) -> Entered:
     """Findings of another origin, with the digest of them all. evidence: digest over all inputs; inputs: digest of each."""
     told: Json = {"evidence": evidence, "findings": list(findings)}
-    return Entered(evidence, tuple(inputs), hashlib.sha256(canonical(told)).hexdigest(), tuple(findings))
+    return _with_digests(evidence, inputs, findings, canonical(told))
+
+
+def _with_digests(evidence: str, inputs: Sequence[str], findings: Sequence[dict[str, str]], content: bytes) -> Entered:
+    return Entered(evidence, tuple(inputs), hashlib.sha256(content).hexdigest(), tuple(findings), content)
 
 
 def _finding(gate: Any) -> dict[str, str]:

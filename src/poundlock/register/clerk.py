@@ -114,7 +114,7 @@ class Clerk:
         return self.act(name, {"run": of.id, "why": why, "signature": signing.signature(self.key, data)}, programme)
 
     def judge(self, programme: str, run: str, found: Entered, day: date) -> Done:
-        """Enter a verdict as a check of a run. Raises Refused where it was made under another plan than the one in force."""
+        """Enter a verdict as a check of a run; its file is kept. Raises Refused where it was made under another plan than the one in force."""
         p = shown(self.register, programme, self.at)
         if p.plan not in found.inputs:
             raise Refused(
@@ -128,7 +128,7 @@ class Clerk:
             "verdict": found.verdict,
             "findings": list(found.findings),
         }
-        return self.act("judge", body, programme)
+        return self.act("judge", body, programme, (found.content,))
 
     def run_id(self, programme: str, run: str) -> str:
         """Id of a run, of the newest where none is named. Raises Refused."""

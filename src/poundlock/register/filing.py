@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -85,6 +86,10 @@ def file_return(
         found = f"the same file as for {same[-1].period}, receipt {same[-1].number}"
         caution = Caution("same-file", kind, found, "a figure that moved, or the reason why none did")
         filed = replace(filed, warnings=(*filed.warnings, caution))
+    if grave := sum(row.get("severity") in ("major", "critical") and not row.get("ended") for row in filed.table):
+        found = f"{grave} open {'incident' if grave == 1 else 'incidents'} that would hold a stage"
+        asks = "each reported too, with `poundlock programme incident`; say under which entries"
+        filed = replace(filed, warnings=(*filed.warnings, Caution("grave-incident", kind, found, asks)))
     _acceptable(path, filed, reasons)
     if replaces and not any((r.number, r.period, r.replaced) == (replaces, period, False) for r in before):
         raise Refused(
@@ -108,7 +113,10 @@ def file_return(
         ),
         default=0,
     )
-    done = clerk.act("file", body, programme, (path.read_bytes(),))
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != filed.digest:
+        raise Refused("refused: the file changed while it was read; file it again once nobody writes to it")
+    done = clerk.act("file", body, programme, (content,))
     return Receipt(done.entry, filed, late)
 
 
