@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from conftest import edit
@@ -134,8 +136,6 @@ class Office:
 
     def judge(self, **found: str) -> None:
         """A result.json as `run` writes it, with scripted findings."""
-        import hashlib
-
         gates = ("local-banks", "failures", "controllable", "rules", "effect", "for-whom")
         digest = hashlib.sha256(self.plan.read_bytes()).hexdigest()
         result = {
@@ -666,3 +666,31 @@ def test_a_file_that_changes_while_it_is_read_is_not_entered(
     monkeypatch.setattr(filing, "read_return", changed)
     submit = ("returns", "submit", str(file), "--kind", "exposures", "--period", "2020-Q1")
     assert "the file changed while it was read" in office.run(*submit, who="eva", code=1).stderr
+
+
+def test_a_revised_plan_to_unwind_is_kept(office: Office, tmp_path: Path) -> None:
+    office.running()
+    office.judge(failures="breach")
+    office.run("stage", "cannot-unwind", "--why", "nobody buys the loans", who="olu")
+    (tmp_path / "revised.txt").write_text("sell in three parts")
+    revise = ("--why", "in parts", "--decision", "parts", "--unwind", str(tmp_path / "revised.txt"))
+    office.run("stage", "propose", "revise", *revise, "--sign", who="olu")
+    office.run("stage", "approve", "parts", "--sign", who="ana")
+    assert office.state() == "rolling back"
+    register = opened(str(office.folder / "r.sqlite3"))
+    assert register.file(hashlib.sha256(b"sell in three parts").hexdigest()) == b"sell in three parts"
+    register.close()
+
+
+def test_every_command_that_writes_has_the_same_options() -> None:
+    groups = get_command(app).commands  # type: ignore[attr-defined]
+    shared = {"who": ["--as"], "key": ["--key"], "database": ["--database"], "register_key": ["--register-key"]}
+    writing = 0
+    for group in ("register", "programme", "stage", "returns"):
+        for command in groups[group].commands.values():
+            found = {p.name: p.opts for p in command.params}
+            if "who" in found and command.name != "init":
+                writing += 1
+                assert {name: found[name] for name in shared} == shared, command.name
+            assert command.help, command.name
+    assert writing == 31

@@ -5,7 +5,10 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
+from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -147,12 +150,80 @@ def to_read(database: str) -> Register:
     return opened(database)
 
 
-def at_work(database: str, register_key: Path | None, who: str, key: Path, *, dry: bool = False) -> Clerk:
-    """Somebody at work in the register."""
-    from poundlock.register.clerk import Clerk, opened
+@dataclass(frozen=True)
+class AtWork:
+    """What a command that writes is given. clerk: who works, with their key. asked: the programme that was named, if one was. json: how to
+    tell what came of it."""
 
-    place = key_beside(database, register_key)
-    return Clerk(opened(database, read_key(place)), who, read_key(key), now(), dry)
+    clerk: Clerk
+    asked: str
+    json: bool
+
+    @cached_property
+    def programme(self) -> str:
+        """The programme that is meant. Raises Refused."""
+        return the_programme(self.clerk.register, self.asked)
+
+    @property
+    def signs(self) -> bool:
+        """Whether it is done, and not only tried."""
+        return not self.clerk.dry
+
+    def act(self, name: str, body: dict[str, Any], said: str, files: tuple[bytes, ...] = ()) -> None:
+        """One act on the programme, and what came of it."""
+        self.told(self.clerk.act(name, body, self.programme, files), said)
+
+    def told(self, done: Done, said: str) -> None:
+        """What came of an act: its entry, and how programme and runs moved."""
+        _tell(done, self.json, said)
+
+
+def working(
+    app: typer.Typer, name: str, *, tried: bool = False, of_programme: bool = True, help: str | None = None
+) -> Callable[[Callable[..., None]], None]:
+    """Register a command that writes. It is given an `AtWork` and its own options; those that every such command has are added here, so that
+    they are the same everywhere. tried: it is only tried without --sign. of_programme: it has the option --programme."""
+
+    def made(command: Callable[..., None]) -> None:
+        def called(*, who: str, key: Path, database: str, register_key: Path | None, json: bool, **own: Any) -> None:
+            dry = tried and not own.pop("sign")
+            register = opened_with(database, register_key)
+            clerk = clerk_of(register, who, key, dry)
+            command(AtWork(clerk, own.pop("programme", ""), json), **own)
+
+        shared: dict[str, tuple[Any, Any]] = {
+            "who": (As, Parameter.empty),
+            "key": (Key, Parameter.empty),
+            "database": (Database, NEAR),
+            "register_key": (RegisterKey, None),
+        }
+        if of_programme:
+            shared["programme"] = (ProgrammeId, "")
+        if tried:
+            shared["sign"] = (Sign, False)
+        shared["json"] = (Json, False)
+        _, *mine = signature(command, eval_str=True).parameters.values()
+        given = [p.replace(kind=Parameter.KEYWORD_ONLY) for p in mine]
+        given += [Parameter(n, Parameter.KEYWORD_ONLY, annotation=a, default=d) for n, (a, d) in shared.items()]
+        called.__doc__, called.__annotations__ = command.__doc__, {p.name: p.annotation for p in given}
+        called.__signature__ = Signature(given)  # type: ignore[attr-defined]
+        app.command(name, help=help)(refusing(called))
+
+    return made
+
+
+def opened_with(database: str, register_key: Path | None) -> Register:
+    """The register, to write to it."""
+    from poundlock.register.clerk import opened
+
+    return opened(database, read_key(key_beside(database, register_key)))
+
+
+def clerk_of(register: Register, who: str, key: Path, dry: bool = False) -> Clerk:
+    """Somebody at work in the register."""
+    from poundlock.register.clerk import Clerk
+
+    return Clerk(register, who, read_key(key), now(), dry)
 
 
 def the_programme(register: Register, id: str) -> str:
@@ -170,8 +241,7 @@ def the_programme(register: Register, id: str) -> str:
     return known[0]
 
 
-def told(done: Done, json: bool, what: str) -> None:
-    """What came of an act: its entry, and how programme and runs moved."""
+def _tell(done: Done, json: bool, what: str) -> None:
     moves = moves_of(done)
     if json:
         entry = done.entry

@@ -3,31 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from poundlock.cli.at_register import (
-    NEAR,
-    As,
-    Database,
-    Json,
-    Key,
-    RegisterKey,
-    at_work,
-    now,
-    refusing,
-    to_read,
-    told,
-    write_key,
-)
-from poundlock.cli.screen import print_json
-
-if TYPE_CHECKING:
-    pass
-
-
+from poundlock.cli.at_register import NEAR, AtWork, Database, Json, now, refusing, to_read, working, write_key
 from poundlock.cli.registers import Agency, Mandates, register_app, say
+from poundlock.cli.screen import print_json
 
 
 @register_app.command("key")
@@ -48,25 +30,19 @@ def key_command(
     say(f"Private key: {file} (keep it to yourself)\nPublic key:  {public}\nFingerprint: {fingerprint(public)}")
 
 
-@register_app.command("agency")
-@refusing
+@working(register_app, "agency", of_programme=False)
 def agency_command(
+    at: AtWork,
     agency: Annotated[str, typer.Argument(metavar="ID", show_default=False)],
-    who: As,
-    key: Key,
     mandate: Mandates = None,
-    database: Database = NEAR,
-    register_key: RegisterKey = None,
-    json: Json = False,
 ) -> None:
     """Add an agency with its mandates, or change them. For the administrator."""
-    clerk = at_work(database, register_key, who, key)
-    told(clerk.act("add-agency", {"agency": agency, "mandates": mandate or []}), json, f"agency {agency}")
+    at.told(at.clerk.act("add-agency", {"agency": agency, "mandates": mandate or []}), f"agency {agency}")
 
 
-@register_app.command("enrol")
-@refusing
+@working(register_app, "enrol", of_programme=False)
 def enrol_command(
+    at: AtWork,
     person: Annotated[
         str, typer.Argument(metavar="PERSON", help="A short name without personal data.", show_default=False)
     ],
@@ -80,8 +56,6 @@ def enrol_command(
             show_default=False,
         ),
     ],
-    who: As,
-    key: Key,
     institution: Annotated[
         str,
         typer.Option("--institution", metavar="ID", help="Of somebody with the role institution.", show_default=False),
@@ -92,12 +66,8 @@ def enrol_command(
             "--tie", metavar="INSTITUTION", help="Where they have an interest; may be given again.", show_default=False
         ),
     ] = None,
-    database: Database = NEAR,
-    register_key: RegisterKey = None,
-    json: Json = False,
 ) -> None:
     """Enrol somebody, or change their roles. For the administrator."""
-    clerk = at_work(database, register_key, who, key)
     body = {
         "person": person,
         "agency": agency,
@@ -106,38 +76,27 @@ def enrol_command(
         "institution": institution,
         "ties": tie or [],
     }
-    told(clerk.act("enrol", body), json, f"{person} is enrolled")
+    at.told(at.clerk.act("enrol", body), f"{person} is enrolled")
 
 
-@register_app.command("leave")
-@refusing
+@working(register_app, "leave", of_programme=False)
 def leave_command(
+    at: AtWork,
     person: Annotated[str, typer.Argument(metavar="PERSON", show_default=False)],
-    who: As,
-    key: Key,
-    database: Database = NEAR,
-    register_key: RegisterKey = None,
-    json: Json = False,
 ) -> None:
     """Note that somebody left: from today on they can do nothing. For the administrator."""
-    told(at_work(database, register_key, who, key).act("leave", {"person": person}), json, f"{person} has left")
+    at.told(at.clerk.act("leave", {"person": person}), f"{person} has left")
 
 
-@register_app.command("delegate")
-@refusing
+@working(register_app, "delegate", of_programme=False)
 def delegate_command(
+    at: AtWork,
     to: Annotated[str, typer.Argument(metavar="PERSON", show_default=False)],
     role: Annotated[str, typer.Option("--role", help="A role of your own.", show_default=False)],
     until: Annotated[str, typer.Option("--until", metavar="YYYY-MM-DD", help="The last day.", show_default=False)],
-    who: As,
-    key: Key,
-    database: Database = NEAR,
-    register_key: RegisterKey = None,
-    json: Json = False,
 ) -> None:
     """Lend a role of yours to somebody of your agency, until a day."""
-    clerk = at_work(database, register_key, who, key)
-    told(clerk.act("delegate", {"to": to, "role": role, "until": until}), json, f"{to} may act as {role} until {until}")
+    at.told(at.clerk.act("delegate", {"to": to, "role": role, "until": until}), f"{to} may act as {role} until {until}")
 
 
 @register_app.command("users")
@@ -183,19 +142,13 @@ def users_command(database: Database = NEAR, json: Json = False) -> None:
         say(f"  {d['to']} acts as {d['role']} for {d['by']} until {d['until']}")
 
 
-@register_app.command("describe")
-@refusing
+@working(register_app, "describe", of_programme=False)
 def describe_command(
+    at: AtWork,
     about: Annotated[str, typer.Argument(metavar="PERSON", show_default=False)],
     text: Annotated[
         str, typer.Argument(metavar="WORDS", help="E.g. a full name; it can be removed later.", show_default=False)
     ],
-    who: As,
-    key: Key,
-    database: Database = NEAR,
-    register_key: RegisterKey = None,
-    json: Json = False,
 ) -> None:
     """Note personal data apart from everything that rules rest on. For the administrator."""
-    clerk = at_work(database, register_key, who, key)
-    told(clerk.act("describe", {"about": about, "text": text}), json, f"{about} is described")
+    at.told(at.clerk.act("describe", {"about": about, "text": text}), f"{about} is described")

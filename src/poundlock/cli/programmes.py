@@ -9,22 +9,7 @@ from typing import Annotated, Literal, get_args, get_origin
 import typer
 from rich.text import Text
 
-from poundlock.cli.at_register import (
-    NEAR,
-    As,
-    Database,
-    Json,
-    Key,
-    ProgrammeId,
-    RegisterKey,
-    Why,
-    at_work,
-    now,
-    refusing,
-    the_programme,
-    to_read,
-    told,
-)
+from poundlock.cli.at_register import NEAR, AtWork, Database, Json, Why, now, refusing, to_read, working
 from poundlock.cli.screen import console_of_results, print_json
 
 programme_app = typer.Typer(
@@ -83,18 +68,13 @@ def template_command(
         console_of_results().print(Text(f"Declaration to fill in: {out}"), soft_wrap=True)
 
 
-@programme_app.command("declare")
-@refusing
+@working(programme_app, "declare", of_programme=False)
 def declare_command(
+    at: AtWork,
     plan: PlanFile,
     declaration: Annotated[
         Path, typer.Option("--declaration", metavar="FILE.yaml", help="What is declared.", show_default=False)
     ],
-    who: As,
-    key: Key,
-    database: Database = NEAR,
-    register_key: RegisterKey = None,
-    json: Json = False,
 ) -> None:
     """Declare an innovation with its plan, as a draft. For institutions."""
     from poundlock.desk.roll_out import terms_of
@@ -110,59 +90,37 @@ def declare_command(
         problems.extend(of_plan.problems)
     if problems or read is None or read.value is None:
         raise ProblemsFound(problems)
-    clerk = at_work(database, register_key, who, key)
     body = {
         "declaration": read.value.model_dump(mode="json"),
         "plan": found.digest,
         "terms": found.terms.model_dump(mode="json"),
     }
     files = (plan.read_bytes(), declaration.read_bytes())
-    told(clerk.act("declare", body, found.terms.id, files), json, f"programme {found.terms.id} is a draft")
+    at.told(at.clerk.act("declare", body, found.terms.id, files), f"programme {found.terms.id} is a draft")
 
 
-@programme_app.command("edit")
-@refusing
-def edit_command(
-    plan: PlanFile, who: As, key: Key, database: Database = NEAR, register_key: RegisterKey = None, json: Json = False
-) -> None:
+@working(programme_app, "edit", of_programme=False)
+def edit_command(at: AtWork, plan: PlanFile) -> None:
     """Enter a changed plan: of a draft at once; of an approved programme as a draft, which two other people must put in force."""
     from poundlock.desk.roll_out import terms_of
 
     found = terms_of(plan)
-    clerk = at_work(database, register_key, who, key)
     body = {"plan": found.digest, "terms": found.terms.model_dump(mode="json")}
-    told(clerk.act("edit", body, found.terms.id, (plan.read_bytes(),)), json, "the changed plan is entered")
+    at.told(at.clerk.act("edit", body, found.terms.id, (plan.read_bytes(),)), "the changed plan is entered")
 
 
 def _simple(name: str, help: str, said: str) -> None:
-    @programme_app.command(name, help=help)
-    @refusing
-    def command(
-        who: As,
-        key: Key,
-        database: Database = NEAR,
-        register_key: RegisterKey = None,
-        programme: ProgrammeId = "",
-        json: Json = False,
-    ) -> None:
-        clerk = at_work(database, register_key, who, key)
-        told(clerk.act(name, {}, the_programme(clerk.register, programme)), json, said)
+    def command(at: AtWork) -> None:
+        at.act(name, {}, said)
+
+    working(programme_app, name, help=help)(command)
 
 
 def _with_reason(name: str, help: str, said: str) -> None:
-    @programme_app.command(name, help=help)
-    @refusing
-    def command(
-        who: As,
-        key: Key,
-        why: Why,
-        database: Database = NEAR,
-        register_key: RegisterKey = None,
-        programme: ProgrammeId = "",
-        json: Json = False,
-    ) -> None:
-        clerk = at_work(database, register_key, who, key)
-        told(clerk.act(name, {"why": why}, the_programme(clerk.register, programme)), json, said)
+    def command(at: AtWork, why: Why) -> None:
+        at.act(name, {"why": why}, said)
+
+    working(programme_app, name, help=help)(command)
 
 
 _simple("submit", "Submit a draft. For the applicant.", "the programme is submitted")
@@ -174,62 +132,36 @@ _simple("review", "Begin the exit review, once every run is over.", "the exit re
 _with_reason("close", "Close what was adopted or wound down.", "the programme is closed")
 
 
-@programme_app.command("comment")
-@refusing
+@working(programme_app, "comment")
 def comment_command(
+    at: AtWork,
     by: Annotated[
         str, typer.Option("--by", metavar="NAME", help="Who commented; may be removed later.", show_default=False)
     ],
     text: Annotated[str, typer.Option("--text", metavar="WORDS", help="What they said.", show_default=False)],
-    who: As,
-    key: Key,
-    database: Database = NEAR,
-    register_key: RegisterKey = None,
-    programme: ProgrammeId = "",
-    json: Json = False,
 ) -> None:
     """Enter a comment of the public, while the notice is open."""
-    clerk = at_work(database, register_key, who, key)
-    told(
-        clerk.act("comment", {"by": by, "text": text}, the_programme(clerk.register, programme)),
-        json,
-        "the comment is entered",
-    )
+    at.act("comment", {"by": by, "text": text}, "the comment is entered")
 
 
-@programme_app.command("incident")
-@refusing
+@working(programme_app, "incident")
 def incident_command(
+    at: AtWork,
     institution: Annotated[str, typer.Option("--institution", metavar="ID", help="Where.", show_default=False)],
     kind: Annotated[Literal["cyber", "data", "outage", "conduct"], typer.Option("--kind", show_default=False)],
     severity: Annotated[Literal["minor", "major", "critical"], typer.Option("--severity", show_default=False)],
     what: Annotated[str, typer.Option("--what", metavar="WORDS", help="What happened.", show_default=False)],
-    who: As,
-    key: Key,
-    database: Database = NEAR,
-    register_key: RegisterKey = None,
-    programme: ProgrammeId = "",
-    json: Json = False,
 ) -> None:
     """Report an incident: a major one holds what runs, a critical one stops new business."""
-    clerk = at_work(database, register_key, who, key)
     body = {"kind": kind, "severity": severity, "institution": institution, "what": what}
-    told(clerk.act("report", body, the_programme(clerk.register, programme)), json, "the incident is entered")
+    at.act("report", body, "the incident is entered")
 
 
-@programme_app.command("close-incident")
-@refusing
+@working(programme_app, "close-incident")
 def close_incident_command(
+    at: AtWork,
     incident: Annotated[int, typer.Argument(metavar="ENTRY", help="Entry that reported it.", show_default=False)],
     remedy: Annotated[str, typer.Option("--remedy", metavar="WORDS", help="What was done.", show_default=False)],
-    who: As,
-    key: Key,
-    database: Database = NEAR,
-    register_key: RegisterKey = None,
-    programme: ProgrammeId = "",
-    json: Json = False,
 ) -> None:
     """Close an incident; what it held does not go on by itself."""
-    clerk = at_work(database, register_key, who, key)
-    body = {"incident": incident, "remedy": remedy}
-    told(clerk.act("close-incident", body, the_programme(clerk.register, programme)), json, "the incident is closed")
+    at.act("close-incident", {"incident": incident, "remedy": remedy}, "the incident is closed")

@@ -12,20 +12,20 @@ from poundlock.cli.at_register import (
     EXIT_REFUSED,
     NEAR,
     As,
+    AtWork,
     Database,
     Json,
     Key,
     ProgrammeId,
     RegisterKey,
     Why,
-    at_work,
     key_beside,
     now,
     read_key,
     refusing,
     the_programme,
     to_read,
-    told,
+    working,
     write_key,
 )
 from poundlock.cli.screen import console_of_results, print_json
@@ -101,11 +101,9 @@ def init_command(
     say(f"Publish where everybody sees it ({beside}): public key {public} (fingerprint {fingerprint(public)})")
 
 
-@register_app.command("consent")
-@refusing
+@working(register_app, "consent")
 def consent_command(
-    who: As,
-    key: Key,
+    at: AtWork,
     stage: Annotated[
         list[str] | None,
         typer.Option("--stage", metavar="ID", help="A stage to take part in; may be given again.", show_default=False),
@@ -117,10 +115,6 @@ def consent_command(
         Path | None,
         typer.Option("--document", metavar="FILE", help="What the institution signed; kept.", show_default=False),
     ] = None,
-    database: Database = NEAR,
-    register_key: RegisterKey = None,
-    programme: ProgrammeId = "",
-    json: Json = False,
 ) -> None:
     """Join stages of a programme, or withdraw: an institution's own will, at any time. For institutions."""
     import hashlib
@@ -129,16 +123,14 @@ def consent_command(
         raise ValueError(
             "found --stage beside --withdraw; expected one of them. Cure: leave --stage out; withdrawing is from every stage."
         )
-    clerk = at_work(database, register_key, who, key)
-    name = the_programme(clerk.register, programme)
     if withdraw:
-        told(clerk.act("withdraw-consent", {"why": withdraw}, name), json, "consent is withdrawn")
+        at.act("withdraw-consent", {"why": withdraw}, "consent is withdrawn")
         return
     files = (document.read_bytes(),) if document else ()
     body: dict[str, Any] = {"stages": stage or []}
     if files:
         body["document"] = hashlib.sha256(files[0]).hexdigest()
-    told(clerk.act("consent", body, name, files), json, f"consents to {', '.join(stage or [])}")
+    at.act("consent", body, f"consents to {', '.join(stage or [])}", files)
 
 
 @register_app.command("log")
@@ -281,24 +273,17 @@ def pack_command(
     say(f"Evidence pack: {made.path}, {made.members} files, {made.bytes:,} bytes\n  SHA-256 {made.sha256}")
 
 
-@register_app.command("erase")
-@refusing
+@working(register_app, "erase", of_programme=False)
 def erase_command(
+    at: AtWork,
     number: Annotated[int, typer.Argument(metavar="ENTRY", min=1, show_default=False)],
-    who: As,
-    key: Key,
     why: Why,
-    database: Database = NEAR,
-    register_key: RegisterKey = None,
-    json: Json = False,
 ) -> None:
     """Remove the personal data of an entry: its payload goes, its digest stays, and the removal is an entry itself."""
-    clerk = at_work(database, register_key, who, key)
-    entry = clerk.erase(number, why)
-    if json:
-        print_json({"ok": True, "entry": {"number": entry.number, "digest": entry.digest, "at": entry.at}})
-        return
-    say(f"Entry {entry.number}: the payload of entry {number} is removed; the chain holds.")
+    from poundlock.register.clerk import Done
+
+    done = Done(at.clerk.erase(number, why), None, None)
+    at.told(done, f"the payload of entry {number} is removed; the chain holds")
 
 
 @register_app.command("upgrade")

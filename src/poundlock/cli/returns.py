@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,17 +13,15 @@ from rich.text import Text
 
 from poundlock.cli.at_register import (
     NEAR,
-    As,
+    AtWork,
     Database,
     Json,
-    Key,
     ProgrammeId,
-    RegisterKey,
-    at_work,
     now,
     refusing,
     the_programme,
     to_read,
+    working,
 )
 from poundlock.cli.screen import console_of_results, print_json
 
@@ -64,16 +62,14 @@ def template_command(
     console_of_results().print(Text(f"Template: {out}"), soft_wrap=True)
 
 
-@returns_app.command("submit")
-@refusing
+@working(returns_app, "submit")
 def submit_command(
+    at: AtWork,
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="CSV (UTF-8 or GB18030), XLSX or Parquet.", show_default=False)
     ],
     kind: Annotated[Kind, typer.Option("--kind", show_default=False)],
     period: Annotated[str, typer.Option("--period", help="As 2026-03, 2026-Q1 or 2026.", show_default=False)],
-    who: As,
-    key: Key,
     reason: Annotated[
         list[str] | None,
         typer.Option(
@@ -87,21 +83,15 @@ def submit_command(
         int, typer.Option("--replaces", metavar="RECEIPT", min=0, help="Receipt that this one takes the place of.")
     ] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check it only.")] = False,
-    database: Database = NEAR,
-    register_key: RegisterKey = None,
-    programme: ProgrammeId = "",
-    json: Json = False,
 ) -> None:
     """File a return. Mistakes are told all at once and nothing is entered; what is unusual needs a written reason. You get a receipt."""
     from poundlock.register.filing import file_return
 
     reasons = dict(_reason(r) for r in reason or ())
-    clerk = at_work(database, register_key, who, key, dry=dry_run)
-    receipt = file_return(
-        clerk, the_programme(clerk.register, programme), file, kind, period, reasons, replaces=replaces
-    )
+    clerk = replace(at.clerk, dry=dry_run)
+    receipt = file_return(clerk, at.programme, file, kind, period, reasons, replaces=replaces)
     filed, entry = receipt.filed, receipt.entry
-    if json:
+    if at.json:
         print_json(
             {
                 "ok": True,
@@ -119,7 +109,10 @@ def submit_command(
     console = console_of_results()
     head = f"Receipt {entry.number} of {entry.at[:19]}Z" if entry else "Not entered (dry run)"
     console.print(
-        Text(f"{head}: {kind} of {filed.institution} for {period}, {filed.form}, {filed.rows:,} rows"), soft_wrap=True
+        Text(
+            f"{head}: {kind} of {filed.institution} for {period}, {filed.form}, {filed.rows:,} {'row' if filed.rows == 1 else 'rows'}"
+        ),
+        soft_wrap=True,
     )
     console.print(Text(f"  SHA-256 {filed.digest}"), soft_wrap=True)
     for name, total in filed.totals.items():

@@ -12,20 +12,16 @@ from rich.text import Text
 
 from poundlock.cli.at_register import (
     NEAR,
-    As,
+    AtWork,
     Database,
     Json,
-    Key,
     ProgrammeId,
-    RegisterKey,
-    Sign,
     Why,
-    at_work,
     now,
     refusing,
     the_programme,
     to_read,
-    told,
+    working,
 )
 from poundlock.cli.screen import console_of_results, print_json
 
@@ -61,7 +57,6 @@ Waive = Annotated[
         show_default=False,
     ),
 ]
-Day = Annotated[str, typer.Option(metavar="YYYY-MM-DD", show_default=False)]
 
 
 @stage_app.command("status")
@@ -81,53 +76,36 @@ def status_command(database: Database = NEAR, programme: ProgrammeId = "", json:
         console.print(Text(line), soft_wrap=True)
 
 
-@stage_app.command("open")
-@refusing
+@working(stage_app, "open")
 def open_command(
+    at: AtWork,
     stage: Annotated[str, typer.Argument(metavar="STAGE", show_default=False)],
-    who: As,
-    key: Key,
-    database: Database = NEAR,
-    register_key: RegisterKey = None,
-    programme: ProgrammeId = "",
-    json: Json = False,
 ) -> None:
     """Open a run of a stage; it exposes nobody before it is checked, proposed and signed."""
-    clerk = at_work(database, register_key, who, key)
-    told(
-        clerk.act("open", {"stage": stage}, the_programme(clerk.register, programme)), json, f"a run of {stage} is open"
-    )
+    at.act("open", {"stage": stage}, f"a run of {stage} is open")
 
 
-@stage_app.command("judge")
-@refusing
+@working(stage_app, "judge")
 def judge_command(
+    at: AtWork,
     result: Annotated[Path, typer.Argument(metavar="RESULT.json", help="Of poundlock run.", show_default=False)],
-    who: As,
-    key: Key,
-    database: Database = NEAR,
-    register_key: RegisterKey = None,
-    programme: ProgrammeId = "",
     run: Run = "",
     as_of: Annotated[
         str, typer.Option("--as-of", metavar="YYYY-MM-DD", help="Day that the evidence speaks of; today.")
     ] = "",
-    json: Json = False,
 ) -> None:
     """Enter a verdict as a check. It may hold a run at once; it never promotes one."""
     from poundlock.desk.roll_out import entered
 
-    clerk = at_work(database, register_key, who, key)
-    clerk_programme = the_programme(clerk.register, programme)
-    day = _day(as_of, "--as-of") or clerk.at.date()
+    day = _day(as_of, "--as-of") or at.clerk.at.date()
     found = entered(result)
     odd = ", ".join(f"{f['metric']}: {f['kind']}" for f in found.findings if f["kind"] != "pass")
-    told(clerk.judge(clerk_programme, run, found, day), json, f"a check as of {day}: {odd or 'every finding a pass'}")
+    at.told(at.clerk.judge(at.programme, run, found, day), f"a check as of {day}: {odd or 'every finding a pass'}")
 
 
-@stage_app.command("propose")
-@refusing
+@working(stage_app, "propose", tried=True)
 def propose_command(
+    at: AtWork,
     matter: Annotated[
         str,
         typer.Argument(
@@ -136,12 +114,7 @@ def propose_command(
             show_default=False,
         ),
     ],
-    who: As,
-    key: Key,
     why: Why,
-    database: Database = NEAR,
-    register_key: RegisterKey = None,
-    programme: ProgrammeId = "",
     run: Run = "",
     decision: Decision = "",
     interests: Interests = "",
@@ -155,203 +128,125 @@ def propose_command(
     unwind: Annotated[
         Path | None, typer.Option("--unwind", metavar="FILE", help="A revised plan to unwind.", show_default=False)
     ] = None,
-    sign: Sign = False,
-    json: Json = False,
 ) -> None:
     """Propose a decision and sign it; another person must approve it."""
     details: dict[str, Any] = {"why": why, "waivers": [_waiver(w) for w in waive or ()]}
     details |= {"decide_on": _day(decide_on, "--decide-on"), "ends": _day(ends, "--ends")}
-    details["unwind"] = hashlib.sha256(unwind.read_bytes()).hexdigest() if unwind else ""
-    clerk = at_work(database, register_key, who, key, dry=not sign)
-    done = clerk.propose(
-        the_programme(clerk.register, programme), decision, matter, run, details, _stated(interests, sign)
-    )
-    told(done, json, f"{who} proposes '{matter}'")
+    content = unwind.read_bytes() if unwind else b""
+    details["unwind"] = hashlib.sha256(content).hexdigest() if content else ""
+    _propose(at, decision, matter, run, details, interests, f"proposes '{matter}'", (content,) if content else ())
 
 
-@stage_app.command("approve")
-@refusing
+@working(stage_app, "approve", tried=True)
 def approve_command(
+    at: AtWork,
     decision: Annotated[str, typer.Argument(metavar="DECISION", show_default=False)],
-    who: As,
-    key: Key,
-    database: Database = NEAR,
-    register_key: RegisterKey = None,
-    programme: ProgrammeId = "",
     interests: Interests = "",
-    sign: Sign = False,
-    json: Json = False,
 ) -> None:
     """Sign a decision that somebody else proposed; the last signature that it needs puts it into effect."""
     from poundlock.register.telling import decision_words
 
-    clerk = at_work(database, register_key, who, key, dry=not sign)
-    done = clerk.approve(the_programme(clerk.register, programme), decision, _stated(interests, sign))
+    done = at.clerk.approve(at.programme, decision, _stated(interests, at))
     proposals = done.before.proposals if done.before else ()
     asked = next((decision_words(x) for x in proposals if x.id == decision), "")
-    told(done, json, f"{who} signs '{decision}' ({asked})")
+    at.told(done, f"{at.clerk.person} signs '{decision}' ({asked})")
 
 
-@stage_app.command("retract")
-@refusing
+@working(stage_app, "retract")
 def retract_command(
+    at: AtWork,
     decision: Annotated[str, typer.Argument(metavar="DECISION", show_default=False)],
-    who: As,
-    key: Key,
-    database: Database = NEAR,
-    register_key: RegisterKey = None,
-    programme: ProgrammeId = "",
-    json: Json = False,
 ) -> None:
     """Take back a decision that you proposed."""
-    clerk = at_work(database, register_key, who, key)
-    told(
-        clerk.act("retract", {"decision": decision}, the_programme(clerk.register, programme)),
-        json,
-        f"'{decision}' is retracted",
-    )
+    at.act("retract", {"decision": decision}, f"'{decision}' is retracted")
 
 
-@stage_app.command("hold")
-@refusing
+@working(stage_app, "hold", tried=True)
 def hold_command(
-    who: As,
-    key: Key,
+    at: AtWork,
     why: Why,
-    database: Database = NEAR,
-    register_key: RegisterKey = None,
-    programme: ProgrammeId = "",
     run: Run = "",
-    sign: Sign = False,
-    json: Json = False,
 ) -> None:
     """Hold a run at once: what institutions bear is frozen. Officers, approvers, duty officers and the risk function may, each alone."""
-    clerk = at_work(database, register_key, who, key, dry=not sign)
-    told(clerk.order(the_programme(clerk.register, programme), "hold", run, why), json, f"{who} holds the run")
+    at.told(at.clerk.order(at.programme, "hold", run, why), f"{at.clerk.person} holds the run")
 
 
-@stage_app.command("resume")
-@refusing
+@working(stage_app, "resume", tried=True)
 def resume_command(
-    who: As,
-    key: Key,
+    at: AtWork,
     why: Why,
-    database: Database = NEAR,
-    register_key: RegisterKey = None,
-    programme: ProgrammeId = "",
     run: Run = "",
     decision: Decision = "",
     interests: Interests = "",
     waive: Waive = None,
-    sign: Sign = False,
-    json: Json = False,
 ) -> None:
     """Propose that a held run goes on; one more person must sign, and two more, one of the risk function, if it was held critical."""
     details = {"why": why, "waivers": [_waiver(w) for w in waive or ()]}
-    clerk = at_work(database, register_key, who, key, dry=not sign)
-    done = clerk.propose(
-        the_programme(clerk.register, programme), decision, "resume", run, details, _stated(interests, sign)
-    )
-    told(done, json, f"{who} proposes that the run goes on")
+    _propose(at, decision, "resume", run, details, interests, "proposes that the run goes on")
 
 
-@stage_app.command("rollback")
-@refusing
+@working(stage_app, "rollback", tried=True)
 def rollback_command(
-    who: As,
-    key: Key,
+    at: AtWork,
     why: Why,
-    database: Database = NEAR,
-    register_key: RegisterKey = None,
-    programme: ProgrammeId = "",
     run: Run = "",
     decision: Decision = "",
     interests: Interests = "",
-    sign: Sign = False,
-    json: Json = False,
 ) -> None:
     """Roll a run back: a duty officer alone where it is held critical, otherwise a proposal that another person must sign."""
-    clerk = at_work(database, register_key, who, key, dry=not sign)
-    name = the_programme(clerk.register, programme)
-    if clerk.rolls_back_alone(name, run):
-        told(clerk.order(name, "roll-back", run, why), json, f"{who} rolls the run back")
+    if at.clerk.rolls_back_alone(at.programme, run):
+        at.told(at.clerk.order(at.programme, "roll-back", run, why), f"{at.clerk.person} rolls the run back")
         return
-    done = clerk.propose(name, decision, "roll-back", run, {"why": why}, _stated(interests, sign))
-    told(done, json, f"{who} proposes to roll the run back")
+    _propose(at, decision, "roll-back", run, {"why": why}, interests, "proposes to roll the run back")
 
 
-@stage_app.command("unwound")
-@refusing
+@working(stage_app, "unwound")
 def unwound_command(
+    at: AtWork,
     evidence: Annotated[
         Path, typer.Argument(metavar="FILE", help="What shows that nothing is left.", show_default=False)
     ],
-    who: As,
-    key: Key,
-    database: Database = NEAR,
-    register_key: RegisterKey = None,
-    programme: ProgrammeId = "",
     run: Run = "",
-    json: Json = False,
 ) -> None:
     """Verify that a run is rolled back: nothing is left. The file is kept in the register."""
-    clerk = at_work(database, register_key, who, key)
     content = evidence.read_bytes()
-    name = the_programme(clerk.register, programme)
-    body = {"run": clerk.run_id(name, run), "evidence": hashlib.sha256(content).hexdigest()}
-    told(
-        clerk.act("unwound", body, name, files=(content,)),
-        json,
-        f"{who} states that nothing is left ({evidence.name}, SHA-256 {body['evidence'][:12]}...)",
-    )
+    body = {"run": at.clerk.run_id(at.programme, run), "evidence": hashlib.sha256(content).hexdigest()}
+    shown = f"{evidence.name}, SHA-256 {body['evidence'][:12]}..."
+    at.act("unwound", body, f"{at.clerk.person} states that nothing is left ({shown})", (content,))
 
 
-@stage_app.command("cannot-unwind")
-@refusing
+@working(stage_app, "cannot-unwind")
 def stuck_command(
-    who: As,
-    key: Key,
+    at: AtWork,
     why: Why,
-    database: Database = NEAR,
-    register_key: RegisterKey = None,
-    programme: ProgrammeId = "",
     run: Run = "",
-    json: Json = False,
 ) -> None:
     """Note that rolling back is stuck; a revised plan to unwind takes two people (propose revise)."""
-    _of_run(database, register_key, who, key, programme, run, "cannot-unwind", why, json)
+    at.act("cannot-unwind", {"run": at.clerk.run_id(at.programme, run), "why": why}, "unwinding is stuck")
 
 
-@stage_app.command("cancel")
-@refusing
+@working(stage_app, "cancel")
 def cancel_command(
-    who: As,
-    key: Key,
+    at: AtWork,
     why: Why,
-    database: Database = NEAR,
-    register_key: RegisterKey = None,
-    programme: ProgrammeId = "",
     run: Run = "",
-    json: Json = False,
 ) -> None:
     """Cancel a run that did not start."""
-    _of_run(database, register_key, who, key, programme, run, "cancel", why, json)
+    at.act("cancel", {"run": at.clerk.run_id(at.programme, run), "why": why}, "the run is cancelled")
 
 
-def _of_run(
-    database: str,
-    register_key: Path | None,
-    who: str,
-    key: Path,
-    programme: str,
+def _propose(
+    at: AtWork,
+    decision: str,
+    matter: str,
     run: str,
-    act: str,
-    why: str,
-    json: bool,
+    details: dict[str, Any],
+    interests: str,
+    said: str,
+    files: tuple[bytes, ...] = (),
 ) -> None:
-    clerk = at_work(database, register_key, who, key)
-    name = the_programme(clerk.register, programme)
-    told(clerk.act(act, {"run": clerk.run_id(name, run), "why": why}, name), json, act)
+    done = at.clerk.propose(at.programme, decision, matter, run, details, _stated(interests, at), files)
+    at.told(done, f"{at.clerk.person} {said}")
 
 
 def _day(text: str, option: str) -> dt.date | None:
@@ -371,9 +266,9 @@ def _waiver(text: str) -> dict[str, Any]:
     return {"check": int(check[0]) if check else None, "metric": metric, "until": _day(until, "--waive")}
 
 
-def _stated(interests: str, sign: bool) -> str:
+def _stated(interests: str, at: AtWork) -> str:
     """A note on conflicts of interest is the signer's own; it is never filled in for them."""
-    if sign and not interests.strip():
+    if at.signs and not interests.strip():
         raise ValueError(
             "found no --interests; expected your note on conflicts of interest. Cure: say --interests none, or describe them."
         )

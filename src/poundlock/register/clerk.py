@@ -75,10 +75,17 @@ class Clerk:
         return Done(entry, before, after, _still_waits(people_of(self.register), before, after, name, body))
 
     def propose(
-        self, programme: str, decision: str, matter: str, run: str, details: Mapping[str, Any], interests: str
+        self,
+        programme: str,
+        decision: str,
+        matter: str,
+        run: str,
+        details: Mapping[str, Any],
+        interests: str,
+        files: Sequence[bytes] = (),
     ) -> Done:
         """A decision, proposed and signed. decision: its name, empty for the next that is free. run: the newest where it is empty and the
-        matter is a run's. Raises Refused."""
+        matter is a run's. files: what it names by digest. Raises Refused."""
         p, people = shown(self.register, programme, self.at), people_of(self.register)
         if decisions.matter_of(matter).of == "run":
             run = self.run_id(programme, run)
@@ -94,7 +101,7 @@ class Clerk:
             "interests": interests,
             "signature": signing.signature(self.key, data),
         }
-        return self.act("propose", body, programme)
+        return self.act("propose", body, programme, files)
 
     def approve(self, programme: str, decision: str, interests: str) -> Done:
         """One more signature under a decision. Raises Refused."""
