@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+import clerks
 from poundlock import Assessment, Problem, ProblemsFound, check, run
 from poundlock.desk import plan_schema_text
 from poundlock.starter import write_starter
@@ -123,3 +124,9 @@ def all_told(mistakes: Iterable[Mistake], folder: Path, problems: Callable[[Path
     for mistake in mistakes:
         assert any(mistake[5] in p.found for p in said), (mistake, [str(p) for p in said])
     assert len(said) == len(mistakes), [str(p) for p in said]
+
+
+@pytest.fixture
+def office(tmp_path: Path, starter: Path, monkeypatch: pytest.MonkeyPatch) -> clerks.Office:
+    """An office at the command line, with the starter plan; its clock stands where the test sets it."""
+    return clerks.at_the_clock(clerks.Office(tmp_path, starter / "plan.yaml"), monkeypatch)
