@@ -201,13 +201,17 @@ def run_of(programme: Programme, id: str) -> Run:
 
 
 _HELD: Final = {kind: attrgetter(*kind.__slots__) for kind in (Run, Programme)}
+_PLACE: Final = {kind: {name: k for k, name in enumerate(kind.__slots__)} for kind in (Run, Programme)}
 R = TypeVar("R", Run, Programme)
 
 
 def renewed(record: R, **changes: object) -> R:
-    """`dataclasses.replace` at a third of its time, for what every filing changes."""
+    """`dataclasses.replace` in less than half of its time, for what every filing changes."""
     kind = type(record)
-    return kind(**dict(zip(kind.__slots__, _HELD[kind](record), strict=True), **changes))
+    values = list(_HELD[kind](record))
+    for name, value in changes.items():
+        values[_PLACE[kind][name]] = value
+    return kind(*values)
 
 
 def with_run(programme: Programme, run: Run) -> Programme:
