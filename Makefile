@@ -64,6 +64,7 @@ docs: .venv/.installed-dev
 schema: .venv/.installed
 	$(BIN)/poundlock schema plan > schema/plan.schema.json
 	$(BIN)/poundlock schema system > schema/system.schema.json
+	$(BIN)/poundlock schema market > schema/market.schema.json
 
 lock:
 	uv pip compile --no-emit-index-url --no-annotate --quiet -o requirements.lock pyproject.toml

@@ -11,11 +11,20 @@ from poundlock.rollout.gate import (
     judge_control,
     judge_effect,
     judge_inequality,
+    judge_payments,
     judge_rules,
     judge_tolerance,
     verdict,
 )
-from poundlock.rollout.plan import ControlGate, EffectGate, ExpectedShortfall, InequalityGate, RulesGate, ToleranceGate
+from poundlock.rollout.plan import (
+    ControlGate,
+    EffectGate,
+    ExpectedShortfall,
+    InequalityGate,
+    PaymentsGate,
+    RulesGate,
+    ToleranceGate,
+)
 from poundlock.rollout.wording import shown
 
 TOLERANCE = ExpectedShortfall(id="t", label="t", statistic="expected-shortfall", level=0.99, at_most=0.5)
@@ -174,3 +183,30 @@ def test_a_rule_that_binds_is_kept_or_breached():
     assert (kept.kind, broken.kind) == ("pass", "breach")
     assert broken.why == "breached: A-01 by 2 institutions"
     assert judge_rules(gate, evidence(None, missing="nothing is limited"), "").kind == "no data"
+
+
+def payments_gate(**side):
+    return PaymentsGate(kind="payments", id="g", asks="?", indicator="largest-share", **side)
+
+
+def test_a_payment_figure_passes_within_its_limit_and_fails_or_breaches_beyond():
+    most, hard, least = payments_gate(at_most=0.5), payments_gate(at_most=0.5, hard=True), payments_gate(at_least=1.0)
+    kinds = [
+        judge_payments(gate, evidence(x)).kind
+        for gate, x in ((most, 0.5), (most, 0.51), (hard, 0.51), (least, 1.0), (least, 0.99))
+    ]
+    assert kinds == ["pass", "fail", "breach", "pass", "fail"]
+    assert judge_payments(most, evidence(0.51)).would_change == "a figure of 50.00 % or less"
+    assert judge_payments(least, evidence(1.0)).would_change == "a figure below 100.00 %"
+
+
+def test_a_payment_figure_in_doubt_never_passes():
+    doubt = Doubt("3 late records among the records", "corrected files")
+    assert judge_payments(payments_gate(at_most=1.0), evidence(0.1, doubts=(doubt,))).kind == "inconclusive"
+    assert judge_payments(payments_gate(at_most=1.0), evidence(None, missing="no figure")).kind == "no data"
+
+
+@pytest.mark.parametrize("sides", [{}, {"at_most": 1.0, "at_least": 0.0}])
+def test_a_payment_gate_has_one_side(sides):
+    with pytest.raises(ValueError, match="exactly one"):
+        payments_gate(**sides)

@@ -15,6 +15,7 @@ import typer
 from poundlock.cli import people  # noqa: F401 - its commands join those of the register
 from poundlock.cli.contagion import contagion_command
 from poundlock.cli.packs import reproduce_command, verify_command
+from poundlock.cli.payments import payments_app
 from poundlock.cli.plans import check_command, evaluate_command, init_command, run_command, schema_command
 from poundlock.cli.programmes import programme_app
 from poundlock.cli.registers import register_app
@@ -63,6 +64,7 @@ for name, group in (
     ("stage", stage_app),
     ("register", register_app),
     ("returns", returns_app),
+    ("payments", payments_app),
 ):
     app.add_typer(group, name=name)
 

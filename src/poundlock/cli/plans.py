@@ -206,12 +206,16 @@ def init_command(
 
 
 def schema_command(
-    of: Annotated[Literal["plan", "system"], typer.Argument(metavar="[plan|system]", help="Which files.")] = "plan",
+    of: Annotated[
+        Literal["plan", "system", "market"], typer.Argument(metavar="[plan|system|market]", help="Which files.")
+    ] = "plan",
 ) -> None:
-    """Print the JSON Schema of plan files, or of system files, for editors and for programs that write them."""
+    """Print the JSON Schema of plan files, system files or market files, for editors and for programs that write them."""
     from poundlock.desk import plan_schema_text, system_schema_text
+    from poundlock.payments.market import market_schema_text
 
-    sys.stdout.write(plan_schema_text() if of == "plan" else system_schema_text())
+    texts = {"plan": plan_schema_text, "system": system_schema_text, "market": market_schema_text}
+    sys.stdout.write(texts[of]())
 
 
 def _checked(plan: Path, json: bool = False) -> CheckedPlan:

@@ -13,6 +13,7 @@ from poundlock.desk.bearing import Programme
 from poundlock.desk.evaluation import OutcomeStudy, PilotStudy
 from poundlock.desk.plan_file import PlanFile
 from poundlock.desk.rules_kept import RulesCheck
+from poundlock.payments.indicators import Indicators
 from poundlock.reading import InputFile
 from poundlock.risk import ControlSearch, Estimate, Outcome, Point, Sensitivity
 from poundlock.risk.allocation import Allocation
@@ -143,7 +144,8 @@ class Assessment:
     importance: of today's system, by institution. named: in today's system, by the gates' valuation first; empty where the
     plan names no scenarios. programme: each measure alone and all together, None without measures. rules: who keeps and who breaches which
     rule on the day. own_rules: of the plan's own files. idle:
-    measures of which there is nothing on that day. pilot: what it did, for whom, elsewhere; None without one."""
+    measures of which there is nothing on that day. payments: the market beside it; pilot: what it did, for whom, elsewhere; None without
+    one."""
 
     plan: PlanFile
     verdict: Verdict
@@ -160,6 +162,7 @@ class Assessment:
     own_rules: tuple[Rule, ...] = field(repr=False)
     idle: tuple[str, ...]
     networks: NetworkStudy | None
+    payments: Indicators | None
     pilot: PilotStudy | None
     rebuilt: dict[str, Reconstruction] = field(repr=False)
     provenance: Provenance

@@ -17,6 +17,7 @@ from poundlock.desk.fit import (
     plan_against_system,
 )
 from poundlock.desk.moment import moment_of
+from poundlock.desk.payments import PaymentsRead, gates_against_payments, read_payments
 from poundlock.desk.pilot_fit import pilot_against_itself, plan_against_panel
 from poundlock.desk.plan_file import PlanFile
 from poundlock.desk.roll_out import programme_against_plan
@@ -28,6 +29,7 @@ from poundlock.problems import Place, Problem, ProblemsFound, Where
 from poundlock.reading import Document, InputFile, read_document
 from poundlock.reading.files import read_file
 from poundlock.risk.controls import ON_MEASURES, term_of
+from poundlock.rollout.plan import PaymentsGate
 from poundlock.rules import Rule, read_rules, rules
 from poundlock.system import System
 from poundlock.system.tables import ReadSystem, read_system
@@ -46,6 +48,7 @@ class CheckedPlan:
     moment: Moment
     rules: tuple[Rule, ...] = field(repr=False)
     named: Scenarios | None = field(repr=False)
+    payments: PaymentsRead | None = field(repr=False)
     panel: Panel | None = field(repr=False)
     inputs: tuple[InputFile, ...] = field(repr=False)
     networks_at: Place = field(repr=False)
@@ -63,6 +66,7 @@ def check(path: str | Path, *, on: dt.date | None = None) -> CheckedPlan:
     problems.extend(pilot_against_itself(document))
     problems.extend(programme_against_plan(document))
     read, deals, system, named, panel = None, dict[str, Deals](), None, None, None
+    payments = _payments(folder, document, problems)
     own_rules = _rules(folder, document, problems)
     problems.extend(rules_in_force(document, own_rules))
     if sections.get("system") is not None:
@@ -88,6 +92,7 @@ def check(path: str | Path, *, on: dt.date | None = None) -> CheckedPlan:
         *own_rules.inputs,
         *stated,
         *(panel.inputs if panel else ()),
+        *(payments.inputs if payments else ()),
     )
     inputs = {Path(os.path.relpath(f.name, folder)).as_posix(): f.digest for f in files}
     return CheckedPlan(
@@ -98,6 +103,7 @@ def check(path: str | Path, *, on: dt.date | None = None) -> CheckedPlan:
         _moment(document, on),
         own_rules.rules,
         named,
+        payments,
         panel,
         tuple(InputFile(name, digest) for name, digest in inputs.items()),
         _where(document, "networks")("method"),
@@ -170,6 +176,19 @@ def _deals(
             problems.extend(_classes_twice(measure, found, system, grown, own, where))
             system = grown
     return deals, system
+
+
+def _payments(folder: Path, document: Document[PlanFile], problems: list[Problem]) -> PaymentsRead | None:
+    """The payment market, where the plan has one, and what its gates ask of it."""
+    section, found = document.sections.get("payments"), None
+    if section is not None:
+        found = read_payments(folder, section, problems, where=_where(document, "payments"))
+    gates = [(number, gate) for number, gate in document.entries("gates") if isinstance(gate, PaymentsGate)]
+    problems.extend(gates_against_payments(gates, found, _where(document, "gates")))
+    if gates and "payments" in document.sections and section is None:
+        at = _where(document, "gates", gates[0][0])()
+        problems.append(Problem(*at, "a gate on payments in a plan without them", "a section 'payments'", "add it"))
+    return found
 
 
 def _named(folder: Path, document: Document[PlanFile], read: ReadSystem, problems: list[Problem]) -> Scenarios | None:

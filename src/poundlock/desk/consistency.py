@@ -299,7 +299,9 @@ def _sources(document: Document[PlanFile]) -> Problems:
     files |= {*(table.file for table in pilot.tables), pilot.tiles or ""} if pilot else set()
     model = document.sections.get("scenarios")
     files |= {model.named} if model is not None and model.named is not None else set()
-    sections = ("system", "pilot", "scenarios")
+    payments = document.sections.get("payments")
+    files |= {payments.market, payments.store or ""} if payments else set()
+    sections = ("system", "pilot", "scenarios", "payments")
     readable = all(section in document.sections for section in sections) and document.whole("measures")
     for name in sorted(set(document.sections.get("sources") or ()) - files) if readable else ():
         yield at_place(document, "sources", name)(

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 
 from poundlock.desk.system_file import Behaviour
 from poundlock.measures import AnyMeasure
+from poundlock.payments.declared import Payments
 from poundlock.pilots import Pilot
 from poundlock.reading import Declared, schema_of, schema_text
 from poundlock.risk.brake import Brake
@@ -85,6 +86,8 @@ class PlanFile(Declared):
     """What may be turned to hold the risk."""
     brakes: tuple[Brake, ...] = ()
     """Controls that are put on after a shock, and how long that takes."""
+    payments: Payments | None = None
+    """The payment market beside the measures: its records, and over which days they are looked at. Left out: no indicator of it."""
     pilot: Pilot | None = None
     """What was tried where, and the outcomes it is judged by. Left out only with a reason under left_out."""
     stages: tuple[Stage, ...] = ()

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from poundlock.desk.check import CheckedPlan, check
+from poundlock.desk.payments import returned_facts
 from poundlock.evidence import Evidence
 from poundlock.measures import apply, facts
 from poundlock.measures.deals import over
@@ -56,7 +57,8 @@ def rules_of(checked: CheckedPlan) -> tuple[Rule, ...]:
 
 
 def compliance(checked: CheckedPlan, on: dt.date) -> RulesCheck:
-    """Every figure that a rule limits, under today's terms and the earlier ones, with the business that consents leave."""
+    """Every figure that a rule limits, under today's terms and the earlier ones, with the business that consents leave; under today's also those that
+    the payment market returned."""
     plan, held = checked.plan, rules_of(checked)
     roles = plan.rules.roles
     settings: dict[str, dict[str, Any]] = {"today": {m.id: m.today for m in plan.measures}}
@@ -65,6 +67,9 @@ def compliance(checked: CheckedPlan, on: dt.date) -> RulesCheck:
     found, all_facts = dict[str, tuple[Compliance, ...]](), list[Fact]()
     for name, terms in settings.items():
         figures = list(_facts(checked, terms))
+        if name == "today" and checked.payments is not None:
+            kinds = dict(zip(checked.system.ids, checked.system.kinds, strict=True))
+            figures += returned_facts(checked.payments.market, kinds, on)
         all_facts += figures
         compared = evaluate(figures, on, held, roles)
         order = sorted(compared, key=lambda c: (c.standing != "breached", not c.binding, c.rule.id, -c.excess))

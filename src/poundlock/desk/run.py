@@ -12,8 +12,10 @@ from poundlock.desk.evaluation import PilotStudy
 from poundlock.desk.measure import Measured, measure
 from poundlock.desk.networks import ensemble_words
 from poundlock.desk.next_stage import Room
+from poundlock.desk.payments import indicators_of, method_words, payments_evidence
 from poundlock.desk.risk_evidence import brake_evidence, idle_measures, search_evidence, tolerance_evidence
 from poundlock.desk.rules_kept import RulesCheck, breaches_words, compliance, rules_evidence
+from poundlock.payments.indicators import Indicators
 from poundlock.reading import combined_digest
 from poundlock.risk import ScenarioModel
 from poundlock.risk.controllability import Setting
@@ -22,11 +24,12 @@ from poundlock.rollout.gate import (
     Verdict,
     judge_brake,
     judge_control,
+    judge_payments,
     judge_rules,
     judge_tolerance,
     verdict,
 )
-from poundlock.rollout.plan import BrakeGate, ControlGate, Gate, RulesGate, ToleranceGate
+from poundlock.rollout.plan import BrakeGate, ControlGate, Gate, PaymentsGate, RulesGate, ToleranceGate
 from poundlock.rollout.wording import shown
 from poundlock.version import VERSION
 
@@ -44,10 +47,11 @@ def run(
     checked, found = measure(given, report, Path(keep) if keep else None)
     digest = combined_digest(checked.inputs)
     kept = compliance(checked, checked.moment.on)
+    payments = indicators_of(checked.payments) if checked.payments is not None else None
     pilot = pilot_study(checked, digest, _room(checked, found))
     return Assessment(
         plan=checked.plan,
-        verdict=_verdict(checked, found, pilot, kept, digest),
+        verdict=_verdict(checked, found, payments, pilot, kept, digest),
         worlds=found.worlds,
         lifted=found.lifted,
         other_valuation=found.other,
@@ -61,9 +65,10 @@ def run(
         own_rules=checked.rules,
         idle=idle_measures(checked),
         networks=found.networks,
+        payments=payments,
         pilot=pilot,
         rebuilt=checked.read.rebuilt,
-        provenance=_provenance(checked, found, pilot, digest),
+        provenance=_provenance(checked, found, payments, pilot, digest),
     )
 
 
@@ -80,6 +85,7 @@ def _room(checked: CheckedPlan, found: Measured) -> Room | None:
 def _verdict(
     checked: CheckedPlan,
     found: Measured,
+    payments: Indicators | None,
     pilot: PilotStudy | None,
     kept: RulesCheck,
     digest: str,
@@ -113,6 +119,9 @@ def _verdict(
             return judge_brake(gate, evidence, study.brake.delay, holds=holds, broken=broken)
         if isinstance(gate, RulesGate):
             return judge_rules(gate, rules_evidence(checked, kept, digest), breaches_words(kept))
+        if isinstance(gate, PaymentsGate):
+            assert payments is not None
+            return judge_payments(gate, payments_evidence(gate, payments, digest))
         assert pilot is not None
         finding = judged(gate, pilot, digest)
         assert finding is not None
@@ -148,7 +157,9 @@ def _drawn(model: ScenarioModel) -> str:
     return ways[model.draws] + tails
 
 
-def _provenance(checked: CheckedPlan, found: Measured, pilot: PilotStudy | None, digest: str) -> Provenance:
+def _provenance(
+    checked: CheckedPlan, found: Measured, payments: Indicators | None, pilot: PilotStudy | None, digest: str
+) -> Provenance:
     plan, other, networks = checked.plan, found.other, found.networks
     ways = [
         (
@@ -175,6 +186,8 @@ def _provenance(checked: CheckedPlan, found: Measured, pilot: PilotStudy | None,
         ways.append(("Measures", how))
     if pilot is not None:
         ways.extend(methods(pilot))
+    if payments is not None:
+        ways.append(("Payment market", method_words(payments)))
     return Provenance(
         VERSION,
         plan.scenarios.seed,

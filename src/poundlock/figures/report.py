@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
+from os.path import normpath
+from pathlib import Path, PurePath
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -10,6 +12,7 @@ from markupsafe import Markup
 
 from poundlock.desk.assessment import Assessment
 from poundlock.desk.evaluation import Evaluation
+from poundlock.desk.plan_file import PlanFile
 from poundlock.desk.rules_kept import breaches_words
 from poundlock.desk.worlds import VALUATION_WORDS, term_words
 from poundlock.evidence import Evidence
@@ -23,6 +26,8 @@ from poundlock.figures.control_charts import (
 )
 from poundlock.figures.files import write_whole
 from poundlock.figures.named_charts import named_figure
+from poundlock.figures.payment_charts import payments_content
+from poundlock.figures.payment_words import rules_held
 from poundlock.figures.pilot_report import drawn, pilot_content
 from poundlock.figures.programme_charts import (
     KIND_WORDS,
@@ -35,6 +40,7 @@ from poundlock.figures.programme_charts import (
 from poundlock.figures.result import evaluation_text, result_text
 from poundlock.figures.risk_charts import importance_figure, loss_figures
 from poundlock.figures.tail_charts import allocation_figure, changes_figure
+from poundlock.reading import InputFile, combined_digest
 from poundlock.risk import Estimate
 from poundlock.risk.controllability import standing
 from poundlock.rollout.gate import Finding
@@ -63,6 +69,7 @@ def evaluation_html(a: Evaluation) -> str:
         "plan": a.plan,
         "gates": [_gate(f) for f in a.verdict.findings],
         "pilot": pilot_content(a.plan, a.pilot, a.verdict.worst),
+        "inputs": input_rows(a.plan, a.inputs),
     }
     return _environment().get_template("evaluation.html").render(**content)
 
@@ -170,11 +177,36 @@ def _content(a: Assessment) -> dict[str, Any]:
         "searches": [(around_words(s), control_sentence(a, s)) for s in a.searches],
         "legal_bases": list(dict.fromkeys(_rule(a, c.legal_basis).cited() for s in a.searches for c in s.controls)),
         "measures": [_measure(a, number) for number in range(len(a.plan.measures))],
+        "payments": payments_content(a.payments, rules_held(a), a.rules.on),
         "pilot": pilot_content(a.plan, a.pilot, a.verdict.worst),
+        "inputs": input_rows(a.plan, a.provenance.inputs),
         "figures": figures,
         "programme": programme_table(a),
         "kept": rules_table(a),
     }
+
+
+def input_rows(plan: PlanFile, inputs: Sequence[InputFile]) -> list[tuple[str, str, str]]:
+    """Name, source and digest of every input; the files of the payments' store are one row, with one digest over all of them."""
+    store = plan.payments.store if plan.payments is not None else None
+    held = {f.name: f for f in inputs if store is not None and _in_store(PurePath(f.name), PurePath(normpath(store)))}
+    rows = []
+    for k, f in enumerate(inputs):
+        if f.name not in held:
+            rows.append((f.name, plan.sources.get(f.name, "this plan" if k == 0 else "not stated"), f.digest))
+        elif f.name == next(iter(held)):
+            source = plan.sources.get(store or "", "not stated")
+            rows.append((f"{normpath(store or '')}/ ({len(held):,} files)", source, combined_digest(held.values())))
+    return rows
+
+
+def _in_store(name: PurePath, store: PurePath) -> bool:
+    """Whether an input, named from the plan's folder, lies in the store: beside its market.json, or in a folder of it."""
+    root = name.parent if name.name == "market.json" else name.parent.parent
+    if root is not name.parent and name.parent.name not in ("days", "ledger"):
+        return False
+    tail = tuple(part for part in root.parts if part != "..")
+    return store.parts[len(store.parts) - len(tail) :] == tail if store.is_absolute() else root == store
 
 
 def _tail_figures(a: Assessment) -> list[Figure]:

@@ -12,6 +12,8 @@ import numpy as np
 from poundlock.desk.assessment import Assessment, BrakeStudy, NamedStudy, Search, TailStudy, World
 from poundlock.desk.bearing import Insurance, MeasureStudy
 from poundlock.desk.evaluation import Evaluation
+from poundlock.figures.payment_values import payment_values
+from poundlock.figures.payment_words import rules_held
 from poundlock.figures.pilot_values import evidence_values, pilot_values
 from poundlock.risk import Estimate, Point
 from poundlock.rollout.gate import Verdict
@@ -44,6 +46,7 @@ def result(a: Assessment) -> dict[str, Any]:
         "named": [_named(a, n, s) for n in a.named for s in range(len(n.labels))],
         "importance": _importance(a),
         "amplification": a.importance.amplification,
+        "payments": payment_values(a.payments, rules_held(a), a.rules.on),
         "pilot": pilot_values(a.pilot),
         "provenance": {
             "version": p.version,

@@ -17,6 +17,7 @@ from poundlock.rollout.plan import (
     ControlGate,
     EffectGate,
     InequalityGate,
+    PaymentsGate,
     RulesGate,
     Tolerance,
     ToleranceGate,
@@ -107,7 +108,7 @@ def _unfit(evidence: Evidence) -> tuple[Kind, str] | None:
 class _Bench:
     """One gate with its evidence and limit, waiting for the finding."""
 
-    gate: ToleranceGate | ControlGate | BrakeGate | EffectGate | InequalityGate | AlarmGate | RulesGate
+    gate: ToleranceGate | ControlGate | BrakeGate | EffectGate | InequalityGate | AlarmGate | RulesGate | PaymentsGate
     evidence: Evidence
     limit: str
 
@@ -298,3 +299,18 @@ def judge_rules(gate: RulesGate, evidence: Evidence, broken: str) -> Finding:
     return bench.finds(
         "pass", "every figure that could be compared keeps its rule", "a figure beyond the limit of a rule"
     )
+
+
+def judge_payments(gate: PaymentsGate, evidence: Evidence) -> Finding:
+    """A figure of the payment market against its limit. It has no sampling error; records in doubt make it inconclusive."""
+    bound, most = (gate.at_most, True) if gate.at_most is not None else (gate.at_least, False)
+    assert bound is not None
+    at = shown(bound, evidence.unit)
+    bench = _Bench(gate, evidence, f"{'at most' if most else 'at least'} {at}")
+    if (held := bench.held()) is not None:
+        return held
+    value = bench.bounds[0]
+    if value <= bound if most else value >= bound:
+        return bench.finds("pass", "the figure is within the limit", f"a figure {'above' if most else 'below'} {at}")
+    change = f"a figure of {at} or {'less' if most else 'more'}"
+    return bench.finds("breach" if gate.hard else "fail", "the figure is beyond the limit", change)

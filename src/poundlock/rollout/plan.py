@@ -183,7 +183,31 @@ class RulesGate(_Gate):
     kind: Literal["rules"]
 
 
+class PaymentsGate(_Gate):
+    """Does an indicator of the payment market stay within a limit? Records in doubt make it inconclusive, whatever the figure."""
+
+    kind: Literal["payments"]
+    indicator: str
+    """Name of the indicator, e.g. largest-share, reserve-cover, unwinding-shortfall; `poundlock payments indicators` lists them."""
+    of: str | None = None
+    """The platform, institution or region that is meant, for an indicator of one; left out: the worst of all."""
+    at_most: float | None = None
+    """Pass when the figure is at most this; shares are fractions."""
+    at_least: float | None = None
+    """The same for a figure that should be high."""
+    hard: bool = False
+    """A hard limit that is broken is a breach; a soft one is a fail."""
+
+    @model_validator(mode="after")
+    def _one_side(self) -> PaymentsGate:
+        if (self.at_most is None) == (self.at_least is None):
+            raise ValueError(
+                "neither or both of 'at_most' and 'at_least'; expected exactly one; cure keep the side that harms"
+            )
+        return self
+
+
 Gate = Annotated[
-    ToleranceGate | ControlGate | BrakeGate | EffectGate | InequalityGate | AlarmGate | RulesGate,
+    ToleranceGate | ControlGate | BrakeGate | EffectGate | InequalityGate | AlarmGate | RulesGate | PaymentsGate,
     Field(discriminator="kind"),
 ]

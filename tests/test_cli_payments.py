@@ -1,0 +1,156 @@
+"""The commands `payments`, from a synthetic delivery to the settlement layer."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+import ledgers
+from conftest import ROOT
+from poundlock.cli import app
+from poundlock.payments.readings import INDICATORS
+
+
+def run(*words: object, code: int = 0) -> Result:
+    found = CliRunner().invoke(app, ["payments", *(str(word) for word in words)])
+    assert found.exit_code == code, found.output
+    return found
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A market with a store of five days, two duplicates of each kind a day."""
+    folder = tmp_path_factory.mktemp("cli")
+    market = ledgers.market_in(folder, 5)
+    run("generate", market, "--out", folder / "files", "--rows", 400, "--faults", 2)
+    (folder / "files" / "planted-key.json").unlink()
+    told = run("ingest", market, folder / "files", "--store", folder / "store")
+    assert "5 days new: 2021-10-01 to 2021-10-05" in told.stdout
+    return folder
+
+
+def test_the_same_again_changes_nothing_and_another_file_corrects(made: Path, tmp_path: Path) -> None:
+    shutil.copytree(made, tmp_path / "own")
+    market, store, files = (tmp_path / "own" / name for name in ("market.yaml", "store", "files"))
+    again = json.loads(run("ingest", market, files, "--store", store, "--json").stdout)
+    assert {day["outcome"] for day in again["days"]} == {"same"}
+    run(
+        "generate",
+        market,
+        "--out",
+        tmp_path / "new",
+        "--rows",
+        400,
+        "--seed",
+        2,
+        "--first",
+        "2021-10-03",
+        "--last",
+        "2021-10-03",
+    )
+    told = run("ingest", market, tmp_path / "new" / "2021-10-03.parquet", "--store", store)
+    assert "1 day replaced by a corrected file: 2021-10-03" in told.stdout
+
+
+def test_a_bad_file_is_refused_and_the_good_ones_are_taken(made: Path, tmp_path: Path) -> None:
+    good, bad = tmp_path / "2021-10-02.parquet", tmp_path / "2021-10-01.csv"
+    shutil.copy(made / "files" / "2021-10-02.parquet", good)
+    bad.write_text("time,amount\n2021-10-01T08:00:00Z,5\n")
+    refused = run("ingest", made / "market.yaml", good, bad, "--store", tmp_path / "store", code=2)
+    assert "1 day new: 2021-10-02" in refused.output
+    assert "payer_region" in refused.output
+    assert "days that the market expects are missing" in refused.output
+
+
+def test_check_names_each_kind(made: Path) -> None:
+    told = run("check", made / "market.yaml", "--store", made / "store").stdout
+    for kind in ("duplicate", "conflict", "late", "impossible", "zero", "negative"):
+        assert kind in told
+    found = json.loads(run("check", made / "market.yaml", "--store", made / "store", "--json").stdout)
+    counts = {fault["kind"]: fault["count"] for fault in found["faults"]}
+    assert counts["duplicate"] == 10
+    assert counts["zero"] == 10
+    assert "unbalanced" in counts
+
+
+def test_indicators_have_the_names_that_gates_use(made: Path) -> None:
+    told = run("indicators", made / "market.yaml", "--store", made / "store").stdout
+    assert all(name in told for name in INDICATORS)
+    found = json.loads(
+        run("indicators", made / "market.yaml", "--store", made / "store", "--period", "day", "--json").stdout
+    )
+    assert json.dumps(found)
+    assert (made / "store" / "partials" / "activity").is_dir()
+
+
+def test_the_sql_is_shown(made: Path) -> None:
+    told = run("indicators", made / "market.yaml", "--store", made / "store", "--show-sql").stdout
+    assert "-- activity" in told
+    assert "SUM(" in told
+    assert "a kernel stands in for it" in told
+
+
+def test_flows_become_exposures(made: Path, tmp_path: Path) -> None:
+    run("flows", made / "market.yaml", "--store", made / "store", "--out", tmp_path / "flows", "--unit", 1)
+    with (tmp_path / "flows" / "settlement.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert rows
+    assert {row["layer"] for row in rows} == {"settlement"}
+    assert all(float(row["amount"]) > 0 and row["creditor"] != row["debtor"] for row in rows)
+    with (tmp_path / "flows" / "institutions.csv").open() as stream:
+        paid = sum(round(100 * float(row["value"])) for row in csv.DictReader(stream))
+    found = json.loads(
+        run("indicators", made / "market.yaml", "--store", made / "store", "--period", "year", "--json").stdout
+    )
+    assert paid == round(100 * found["readings"]["value"]["value"])
+    assert {p.name for p in (tmp_path / "flows").iterdir()} == {
+        "settlement.csv",
+        "institutions.csv",
+        "regions.csv",
+        "service.csv",
+    }
+
+
+def test_what_is_not_there_is_a_problem_with_its_cure(made: Path, tmp_path: Path) -> None:
+    nowhere = run("check", made / "market.yaml", "--store", tmp_path / "nowhere", code=2)
+    assert "no store of payment records" in nowhere.output
+    empty = run(
+        "check",
+        made / "market.yaml",
+        "--store",
+        made / "store",
+        "--first",
+        "2030-01-01",
+        "--last",
+        "2030-02-01",
+        code=2,
+    )
+    assert "no day of records" in empty.output
+    turned = run(
+        "check",
+        made / "market.yaml",
+        "--store",
+        made / "store",
+        "--first",
+        "2021-10-03",
+        "--last",
+        "2021-10-02",
+        code=2,
+    )
+    assert "not before" in turned.output
+
+
+def test_the_dictionary_is_the_ledger() -> None:
+    rows = json.loads(run("dictionary", "--json").stdout)
+    assert [row["name"] for row in rows][:2] == ["time", "payer_region"]
+    assert [row["name"] for row in rows if row["key"] == "yes"] == ["record_id"]
+
+
+def test_the_schema_of_market_files_is_kept() -> None:
+    told = CliRunner().invoke(app, ["schema", "market"]).stdout
+    assert told == (ROOT / "schema" / "market.schema.json").read_text(encoding="utf-8"), "run `make schema`"
