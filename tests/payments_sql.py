@@ -16,10 +16,10 @@ INSTITUTION_FLOWS = """
 SELECT payer_institution, payee_institution, count(*) AS payments, sum(amount)::BIGINT AS value
 FROM read_parquet('{file}') WHERE status = 'settled' GROUP BY ALL ORDER BY ALL"""
 
-_MINUTE = "greatest(0, least(1439, date_diff('minute', TIMESTAMPTZ '{day} 00:00:00+00', time_bucket(INTERVAL 1 MINUTE, time))))"
+MINUTE = "greatest(0, least(1439, date_diff('minute', TIMESTAMPTZ '{day} 00:00:00+00', time_bucket(INTERVAL 1 MINUTE, time))))"
 
 MINUTES = f"""
-WITH settled AS (SELECT *, {_MINUTE} AS minute FROM read_parquet('{{file}}') WHERE status = 'settled'),
+WITH settled AS (SELECT *, {MINUTE} AS minute FROM read_parquet('{{file}}') WHERE status = 'settled'),
 sides AS (
   SELECT minute, payer_institution AS institution, 1 AS s, amount AS vs, 0 AS r, 0 AS vr FROM settled
   UNION ALL SELECT minute, payee_institution, 0, 0, 1, amount FROM settled)
@@ -28,7 +28,7 @@ SELECT minute::BIGINT AS minute, institution, sum(s)::BIGINT AS payments_sent, s
 FROM sides GROUP BY ALL ORDER BY ALL"""
 
 PAIRS = f"""
-SELECT ({_MINUTE})::BIGINT AS minute, payer_institution, payee_institution, sum(amount)::BIGINT AS value
+SELECT ({MINUTE})::BIGINT AS minute, payer_institution, payee_institution, sum(amount)::BIGINT AS value
 FROM read_parquet('{{file}}') WHERE status = 'settled' GROUP BY ALL ORDER BY ALL"""
 
 _SUMS = """count(*) AS records, sum(amount)::BIGINT AS value, count(*) FILTER (status = 'settled') AS settled_records,
@@ -37,7 +37,7 @@ _NAMES = "payer_institution, payee_institution, payer_region, payee_region, plat
 _START, _END = "TIMESTAMPTZ '{day} 00:00:00+00'", "TIMESTAMPTZ '{day} 00:00:00+00' + INTERVAL 24 HOUR"
 
 ODD = f"""
-SELECT ({_MINUTE})::BIGINT AS minute,
+SELECT ({MINUTE})::BIGINT AS minute,
   CASE WHEN amount < 0 THEN 'negative' WHEN amount = 0 THEN 'zero' ELSE '' END AS amount_kind,
   CASE WHEN time < {_START} THEN 'late' WHEN time >= {_END} THEN 'impossible' ELSE '' END AS time_kind, {_NAMES}, {_SUMS}
 FROM read_parquet('{{file}}') WHERE amount <= 0 OR time < {_START} OR time >= {_END} GROUP BY ALL ORDER BY ALL"""
@@ -51,7 +51,7 @@ placed AS (
 surplus AS (
   SELECT *, 'duplicate' AS kind, unnest(range(copies - 1)) FROM placed WHERE copies > 1
   UNION ALL SELECT *, 'conflict', 0 FROM placed WHERE place > 1)
-SELECT ({_MINUTE})::BIGINT AS minute, kind, {_NAMES}, {_SUMS}
+SELECT ({MINUTE})::BIGINT AS minute, kind, {_NAMES}, {_SUMS}
 FROM surplus GROUP BY ALL ORDER BY ALL"""
 
 BY_NAME = {

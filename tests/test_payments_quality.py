@@ -5,6 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 import ledgers
@@ -139,3 +142,24 @@ def test_silence_needs_an_hour_that_usually_speaks() -> None:
     found = silent_hours(days, hours, ("a", "b"))
     assert [(s.day, s.institution, s.hour) for s in found] == [(days[2], "b", 7)]
     assert silent_hours(days[:2], hours[:2], ("a", "b")) == ()
+
+
+def test_late_records_do_not_hide_a_silent_first_hour(tmp_path: Path) -> None:
+    market = ledgers.read(ledgers.market_in(tmp_path, 3))
+    (tmp_path / "files").mkdir()
+    files = generate(
+        market, tmp_path / "files", seed=1, rows_per_day=12_000, days=ledgers.days(3), planted=Planted(late=40)
+    )
+    table = pq.read_table(files[1])
+    first_hour = pc.less(table.column("time"), pa.scalar(dt.datetime(2021, 10, 2, 1, tzinfo=dt.UTC)))
+    own_day = pc.greater_equal(table.column("time"), pa.scalar(dt.datetime(2021, 10, 2, tzinfo=dt.UTC)))
+    silenced = pc.and_(pc.and_(first_hour, own_day), pc.equal(table.column("payer_institution"), "bank-1"))
+    late = pc.and_(pc.invert(own_day), pc.equal(table.column("payer_institution"), "bank-1"))
+    assert pc.any(late).as_py()
+    pq.write_table(table.filter(pc.invert(silenced)), files[1])
+    store = ledgers.stored(market, files, tmp_path / "store")
+    found = from_records(market, Ledger(store, read_days(store)[0], DuckDB(store.ledger), keep=False))
+    assert found.records is not None
+    assert [(s.day, s.institution, s.hour) for s in found.records.quality.silences] == [
+        (dt.date(2021, 10, 2), "bank-1", 0)
+    ]

@@ -33,7 +33,8 @@ _TYPES: Final = {
 
 
 def csv_batches(path: Path, file: str, problems: list[Problem], mistakes: Mistakes) -> Iterator[Batch]:
-    """The records of a file, in order. file: as it is named in Problems. Adds a Problem and ends where the text cannot be read as a table."""
+    """The records of a file, in order. file: as it is named in Problems. Adds a Problem and ends where the text cannot
+    be read as a table."""
     text = text_of(path, file, problems)
     if text is None or not check_names(text.header, file, text.header_line, problems) or not text.rows:
         return

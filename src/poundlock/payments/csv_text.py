@@ -24,8 +24,8 @@ _LINE_FEED, _RETURN, _QUOTE = b'\n\r"'
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """encoding: utf-8 or gb18030. header: cells of the first line that is not empty; header_line: its number; rows: lines with text below it;
-    empty: numbers of the lines without a character, ascending. Lines count from 1."""
+    """encoding: utf-8 or gb18030. header: cells of the first line that is not empty; header_line: its number; rows:
+    lines with text below it; empty: numbers of the lines without a character, ascending. Lines count from 1."""
 
     encoding: str
     header: tuple[str, ...]
@@ -35,10 +35,11 @@ class Text:
 
 
 def text_of(path: Path, file: str, problems: list[Problem]) -> Text | None:
-    """Look through a file once or twice, in bounded memory; adds a Problem, and returns None, where no reader could make sense of it.
+    """Look through a file once or twice, in bounded memory; adds a Problem, and returns None, where no reader could
+    make sense of it.
 
-    Refused are zero bytes, text that is neither UTF-8 nor GB18030, lines above 1 MiB or with a quote that is not closed, and bare carriage returns: after
-    that, a line is a row. file: as it is named in Problems.
+    Refused are zero bytes, text that is neither UTF-8 nor GB18030, lines above 1 MiB or with a quote that is not
+    closed, and bare carriage returns: after that, a line is a row. file: as it is named in Problems.
     """
     lines = _Lines(file)
     try:

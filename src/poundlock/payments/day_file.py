@@ -20,8 +20,9 @@ _WHOLE: Final = ("time", "amount", "record_id")
 
 
 class DayFile:
-    """Writes records block by block as zstd Parquet of the ledger's schema: codes as dictionaries, whole numbers as differences, which makes
-    smaller files that are read about three times as fast as plain ones. One block is encoded while the next one fills."""
+    """Writes records block by block as zstd Parquet of the ledger's schema: codes as dictionaries, whole numbers as
+    differences, which makes smaller files that are read about three times as fast as plain ones. One block is encoded
+    while the next one fills."""
 
     def __init__(self, path: Path, lists: Mapping[str, tuple[str, ...]]) -> None:
         """lists: by column of codes, what their numbers mean."""

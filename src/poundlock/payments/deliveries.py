@@ -26,7 +26,8 @@ class Delivery:
 
 
 def deliveries(files: Iterable[Path], today: dt.date, problems: list[Problem]) -> tuple[Delivery, ...]:
-    """Files that may hold a day each, in the order of their days; of a folder, its Parquet and CSV files. Adds a Problem for everything else.
+    """Files that may hold a day each, in the order of their days; of a folder, its Parquet and CSV files. Adds a
+    Problem for everything else.
 
     Nothing is opened. Two files of one day are both left out: it is not known which counts.
     """

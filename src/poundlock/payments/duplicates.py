@@ -169,6 +169,8 @@ def _both(once: list[Words], twice: list[Words]) -> Words:
 
 def _suspected(ids: Integers, factor: Any, shift: Any, twice: Words) -> tuple[Integers, Integers]:
     """Ids that fell where another did, with their places in `ids`."""
+    if not twice.any():  # as on most days
+        return ids[:0], np.zeros(0, dtype=np.int64)
     at = np.empty(len(ids) + 1, dtype=np.int64)
     count = collect(ids, factor, shift, twice, at)
     return ids[at[:count]], at[:count].copy()

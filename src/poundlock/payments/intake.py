@@ -1,5 +1,5 @@
-"""Days of records into a store: each file is copied, digested, held against the market, written anew, and put in its place, or refused with
-every Problem."""
+"""Days of records into a store: each file is copied, digested, held against the market, written anew, and put in its
+place, or refused with every Problem."""
 
 from __future__ import annotations
 
@@ -60,8 +60,9 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """What became of a delivery. days: by day, those that are in the store now as delivered; problems: of files that were not taken, and of days of the
-    store that are damaged; missing: days that the market expects up to yesterday, and of which the store has none."""
+    """What became of a delivery. days: by day, those that are in the store now as delivered; problems: of files that
+    were not taken, and of days of the store that are damaged; missing: days that the market expects up to yesterday,
+    and of which the store has none."""
 
     days: tuple[Taken, ...]
     problems: tuple[Problem, ...]
@@ -77,11 +78,12 @@ def ingest(
     today: dt.date,
     wait_seconds: float = WAIT_SECONDS,
 ) -> Ingested:
-    """Take files of one day each, or folders of such, into a store. A file with any mistake is not taken, the others are.
+    """Take files of one day each, or folders of such, into a store. A file with any mistake is not taken, the others
+    are.
 
-    The same file again changes nothing; another file for a day that is there takes its place. received: now, ISO 8601. today: no later day is taken.
-    wait_seconds: for another writer. Memory does not grow with the files. Interrupted at any moment, each day is the old or the new one. Raises OSError
-    where the store cannot be written.
+    The same file again changes nothing; another file for a day that is there takes its place. received: now, ISO 8601.
+    today: no later day is taken. wait_seconds: for another writer. Memory does not grow with the files. Interrupted at
+    any moment, each day is the old or the new one. Raises OSError where the store cannot be written.
     """
     problems: list[Problem] = []
     of, taken = market.market, list[Taken]()
@@ -127,7 +129,8 @@ def _take(market: MarketFile, store: Store, delivery: Delivery, received: str, p
 
 
 def _convert(market: MarketFile, delivery: Delivery, copy: Path, written: Path, problems: list[Problem]) -> int | None:
-    """Write the records of a copy as the store has them; how many, or None, with Problems, where anything is wrong with them."""
+    """Write the records of a copy as the store has them; how many, or None, with Problems, where anything is wrong with
+    them."""
     before, mistakes, file = len(problems), Mistakes(problems), str(delivery.path)
     check = Check(market, file, mistakes)
     batches = (parquet_batches if delivery.form == "parquet" else csv_batches)(copy, file, problems, mistakes)
@@ -144,7 +147,8 @@ def _convert(market: MarketFile, delivery: Delivery, copy: Path, written: Path, 
 
 
 def _read(path: Path, copy: Path | None, problems: list[Problem]) -> str | None:
-    """The SHA-256 of a file, read once, and copied where asked; None, with a Problem, where it cannot be read or changed meanwhile."""
+    """The SHA-256 of a file, read once, and copied where asked; None, with a Problem, where it cannot be read or
+    changed meanwhile."""
     digest, size, states = hashlib.sha256(), 0, list[tuple[int, ...]]()
     with ExitStack() as opened:
         into = opened.enter_context(copy.open("wb")) if copy is not None else None

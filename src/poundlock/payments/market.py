@@ -1,4 +1,5 @@
-"""The declared market: its currency, the days that are expected, who takes part and where, and the tables beside the records."""
+"""The declared market: its currency, the days that are expected, who takes part and where, and the tables beside the
+records."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ from poundlock.reading import (
 )
 
 UNLIMITED: Final = 10**18
-"""Liquidity of a participant that declares none, minor units: as much as all amounts of a day may add up to, far from the end of 64 bits."""
+"""Liquidity of a participant that declares none, minor units: as much as all amounts of a day may add up to, far from
+the end of 64 bits."""
 LARGEST_AMOUNT: Final = 1 << 53
 _CODE: Final = re.compile(r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?")
 Code = Annotated[str, Field(min_length=1, max_length=64)]
@@ -66,10 +68,11 @@ class Market(Declared):
     channels: Codes
     """How payments are given: mobile, online, at a till."""
     participants: str
-    """CSV: institution, kind [, liquidity, buffer]. Minor units. Liquidity: what it can pay before it receives anything, blank for without
-    limit; buffer: equity that bears losses when another fails, blank for none."""
+    """CSV: institution, kind [, liquidity, buffer]. Minor units. Liquidity: what it can pay before it receives
+    anything, blank for without limit; buffer: equity that bears losses when another fails, blank for none."""
     returns: str | None = None
-    """CSV: day, institution, region, platform, side (sent or received), payments, value. Totals that institutions send in."""
+    """CSV: day, institution, region, platform, side (sent or received), payments, value. Totals that institutions send
+    in."""
     reserves: str | None = None
     """CSV: platform, day, customer_funds, reserve_deposits. Minor units."""
     lending: str | None = None
@@ -96,15 +99,16 @@ class Market(Declared):
     def _in_order(self) -> Market:
         if self.last_day < self.first_day:
             raise ValueError(
-                f"last_day {self.last_day}, first_day {self.first_day}; expected a last day not before the first; cure correct one of them"
+                f"last_day {self.last_day}, first_day {self.first_day}; expected a last day not before the first; "
+                "cure correct one of them"
             )
         return self
 
 
 @dataclass(frozen=True, slots=True)
 class Participant:
-    """One institution. liquidity: what it can pay before it receives anything; None: without limit. buffer: equity that bears losses of an
-    unwinding. Minor units."""
+    """One institution. liquidity: what it can pay before it receives anything; None: without limit. buffer: equity that
+    bears losses of an unwinding. Minor units."""
 
     institution: str
     kind: str
@@ -114,7 +118,8 @@ class Participant:
 
 @dataclass(frozen=True)
 class MarketFile:
-    """A market with its tables, as read. path: of the YAML file; folder: that holds it. inputs: every file that was read."""
+    """A market with its tables, as read. path: of the YAML file; folder: that holds it. inputs: every file that was
+    read."""
 
     market: Market
     path: Path
@@ -172,7 +177,8 @@ _PARTICIPANTS: Final = (
 
 
 def read_market(path: Path, problems: list[Problem], *, declared_at: Place | None = None) -> MarketFile | None:
-    """Read a market and its tables. Adds every Problem, and returns None if there was one. declared_at: the place that named this path."""
+    """Read a market and its tables. Adds every Problem, and returns None if there was one. declared_at: the place that
+    named this path."""
     before = len(problems)
     if declared_at is not None and read_file(path, problems, declared_at=declared_at) is None:
         return None

@@ -1,7 +1,8 @@
 """One day's records from a Parquet file, batch by batch, in memory that does not grow with the file.
 
-The file is held against itself before and while it is read: its first and last bytes, the indices of its dictionaries, the number of its records. Nothing
-of its row groups and columns is asked of the footer beforehand, since Arrow ends the process where some of it is damaged.
+The file is held against itself before and while it is read: its first and last bytes, the indices of its dictionaries,
+the number of its records. Nothing of its row groups and columns is asked of the footer beforehand, since Arrow ends the
+process where some of it is damaged.
 """
 
 from __future__ import annotations
@@ -35,29 +36,21 @@ _BROKEN: Final = (pa.ArrowException, OSError, ValueError, KeyError, OverflowErro
 
 
 def parquet_batches(path: Path, file: str, problems: list[Problem], mistakes: Mistakes) -> Iterator[Batch]:
-    """The records of a file, in order. file: as it is named in Problems. Adds a Problem and ends where the file is damaged or has other columns."""
+    """The records of a file, in order. file: as it is named in Problems. Adds a Problem and ends where the file is
+    damaged or has other columns."""
     try:
-        reader = _opened(path, file, problems)
+        footer = _opened(path, file, problems)
     except _BROKEN as error:
-        problems.append(_damaged(file, _first_line(error)))
+        problems.append(_unreadable(file, error, 0))
         return
-    if reader is None:
+    if footer is None:
         return
-    with reader:
-        yield from _batches(reader, file, problems, mistakes)
-
-
-def _batches(reader: pq.ParquetFile, file: str, problems: list[Problem], mistakes: Mistakes) -> Iterator[Batch]:
-    footer = reader.metadata
-    batches = reader.iter_batches(batch_size=BATCH, columns=[column.name for column in COLUMNS])
-    first = 0
+    batches, first = _read(path), 0
     while True:
         try:
             batch = next(batches, None)
-            if batch is not None:
-                batch.validate(full=True)  # Arrow believes indices of dictionaries as they come
         except _BROKEN as error:
-            problems.append(_damaged(file, f"{_first_line(error)}, after record {first:,}"))
+            problems.append(_unreadable(file, error, first))
             return
         if batch is None:
             break
@@ -65,6 +58,26 @@ def _batches(reader: pq.ParquetFile, file: str, problems: list[Problem], mistake
         first += batch.num_rows
     if first != footer.num_rows:
         problems.append(_damaged(file, f"a footer of {footer.num_rows:,} records, and {first:,} records"))
+
+
+def _read(path: Path) -> Iterator[pa.RecordBatch]:
+    """Text as dictionaries, which is fast; from where Arrow cannot do that with the file's encoding, as text."""
+    done = 0
+    for codes in (_CODES, ()):
+        with pq.ParquetFile(path, read_dictionary=list(codes), **_OPEN) as reader:
+            skip = done
+            try:
+                for batch in reader.iter_batches(batch_size=BATCH, columns=[column.name for column in COLUMNS]):
+                    batch.validate(full=True)  # Arrow believes indices of dictionaries as they come
+                    if rest := batch.slice(min(skip, batch.num_rows)):
+                        yield rest
+                        done += rest.num_rows
+                    skip = max(skip - batch.num_rows, 0)
+            except pa.ArrowNotImplementedError:
+                if not codes:
+                    raise
+            else:
+                return
 
 
 def _batch(batch: pa.RecordBatch, first: int, footer: Any, file: str, mistakes: Mistakes) -> Batch:
@@ -76,7 +89,7 @@ def _batch(batch: pa.RecordBatch, first: int, footer: Any, file: str, mistakes: 
         return None, f", in record {first + row + 1:,} (row group {group + 1}, row {within + 1:,})"
 
     columns = {column.name: batch.column(column.name) for column in COLUMNS}
-    codes = {name: columns[name] for name in _CODES}
+    codes = {name: _dictionary(columns[name]) for name in _CODES}
     numbers = {name: columns[name].cast(pa.int64()) for name in ("amount", "record_id")}
     numbers["time"], finer = _microseconds(columns["time"])
     found = Batch(codes, numbers, place, {"time": finer})
@@ -85,6 +98,10 @@ def _batch(batch: pa.RecordBatch, first: int, footer: Any, file: str, mistakes: 
         rows = [int(row) for row in np.flatnonzero(finer)]
         mistakes.add("time finer", rows, lambda row: found.problem(file, row, *said))
     return found
+
+
+def _dictionary(texts: pa.Array) -> pa.DictionaryArray:
+    return texts if pa.types.is_dictionary(texts.type) else texts.dictionary_encode()
 
 
 def _microseconds(times: pa.TimestampArray) -> tuple[pa.Int64Array, Bools]:
@@ -100,17 +117,17 @@ def _microseconds(times: pa.TimestampArray) -> tuple[pa.Int64Array, Bools]:
     return pa.array(values, mask=empty | finer), finer
 
 
-def _opened(path: Path, file: str, problems: list[Problem]) -> pq.ParquetFile | None:
-    """The file, if its footer fits the file and its columns are those of the ledger."""
+def _opened(path: Path, file: str, problems: list[Problem]) -> pq.FileMetaData | None:
+    """The footer, if it fits the file and its columns are those of the ledger."""
     size = path.stat().st_size
     if (found := _tail(path, size)) is not None:
         problems.append(_damaged(file, found))
         return None
-    with pq.ParquetFile(path, **_OPEN) as plain:
-        schema = plain.schema_arrow
+    with pq.ParquetFile(path, **_OPEN) as reader:
+        schema, footer = reader.schema_arrow, reader.metadata
     if not check_names(schema.names, file, None, problems) or not _types(schema, file, problems):
         return None
-    return pq.ParquetFile(path, read_dictionary=list(_CODES), **_OPEN)
+    return footer
 
 
 def _tail(path: Path, size: int) -> str | None:
@@ -169,5 +186,9 @@ def _damaged(file: str, found: str) -> Problem:
     )
 
 
-def _first_line(error: BaseException) -> str:
-    return str(error).split("\n")[0][:200].rstrip(".") or type(error).__name__
+def _unreadable(file: str, error: BaseException, after: int) -> Problem:
+    said = str(error).split("\n")[0][:200].rstrip(".") or type(error).__name__
+    if isinstance(error, pa.ArrowNotImplementedError):
+        found, cure = f"Parquet of a form that cannot be read here ({said})", "write text plainly or as a dictionary"
+        return Problem(file, None, found, "Parquet as most programs write it", cure)
+    return _damaged(file, f"{said}, after record {after:,}" if after else said)

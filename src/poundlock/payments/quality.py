@@ -123,6 +123,8 @@ def quality(
         count, value, on = by_kind[kind]
         faults[kind] = Fault(kind, count, value, len(on), _examples(ledger, kind, on))
     faults["late duplicate"] = _late_duplicates(ledger, faults["late"], odd)
+    suspects = _settled(odd, copied)
+    hours = hours - _by_hour(suspects, [day.day for day in ledger.days], institutions)
     silences = silent_hours([day.day for day in ledger.days], hours, institutions, least)
     faults["gap"] = Fault(
         "gap", len(silences), None, len({s.day for s in silences}), tuple(_words(silences)), unasked(hours, least)
@@ -130,7 +132,6 @@ def quality(
     faults["missing day"] = Fault(
         "missing day", len(missing), None, len(missing), tuple({"day": f"{d}"} for d in missing[:3])
     )
-    suspects = _settled(odd, copied)
     differences = differing(
         returns, sent, received, suspects, {s.day for s in silences}, {d.day for d in ledger.days}, silences
     )
@@ -222,6 +223,15 @@ def _settled(odd: pa.Table, copied: pa.Table) -> pa.Table:
     tables = [t.select([*names, "settled_records", "settled_value"]) for t in both]
     joined = pa.concat_tables(tables).rename_columns([*names, "payments", "value"])
     return joined.filter(pc.greater(joined.column("payments"), 0))
+
+
+def _by_hour(suspects: pa.Table, days: Sequence[dt.date], institutions: Sequence[str]) -> NDArray[np.int64]:
+    """Records in doubt by day, hour and paying institution (days, 24, n): late ones stand in the first minute, and would hide a silent hour."""
+    counts = np.zeros((len(days), 24, len(institutions)), dtype=np.int64)
+    day = pc.index_in(suspects.column("day"), pa.array(days, pa.date32())).to_numpy()
+    who = pc.index_in(suspects.column("payer_institution"), pa.array(institutions, pa.string())).to_numpy()
+    np.add.at(counts, (day, suspects.column("minute").to_numpy() // 60, who), suspects.column("payments").to_numpy())
+    return counts
 
 
 def _words(found: Iterable[Silence | Difference]) -> list[dict[str, str]]:

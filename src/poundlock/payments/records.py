@@ -1,4 +1,5 @@
-"""Records as they were delivered, a batch at a time, held against the market: whole numbers and codes as the ledger has them, or Problems."""
+"""Records as they were delivered, a batch at a time, held against the market: whole numbers and codes as the ledger has
+them, or Problems."""
 
 from __future__ import annotations
 
@@ -28,8 +29,9 @@ _NAMES: Final = tuple(column.name for column in COLUMNS)
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some records of a file. codes: by column, dictionary arrays of text; numbers: by column, int64 arrays, time in microseconds since
-    1970. told: by column, cells (n,) whose mistake has been told; they are empty. place: line of a record, and words that say where it is."""
+    """Some records of a file. codes: by column, dictionary arrays of text; numbers: by column, int64 arrays, time in
+    microseconds since 1970. told: by column, cells (n,) whose mistake has been told; they are empty. place: line of a
+    record, and words that say where it is."""
 
     codes: dict[str, pa.DictionaryArray] = field(repr=False)
     numbers: dict[str, pa.Int64Array] = field(repr=False)
@@ -44,19 +46,16 @@ class Batch:
 
 def lists_of(market: MarketFile) -> dict[str, tuple[str, ...]]:
     """By column, the codes that it may hold, in the order of their numbers."""
-    sides = [(f"{side}_{what}", codes) for side in ("payer", "payee") for what, codes in (("region", market.regions), ("institution", market.institutions))]  # fmt: skip
-    own = {
-        "platform": market.platforms,
-        "channel": market.channels,
-        "currency": (market.market.currency,),
-        "status": STATUSES,
-    }
-    lists = dict(sides) | own
+    lists = {"platform": market.platforms, "channel": market.channels, "status": STATUSES}
+    lists |= {f"{side}_region": market.regions for side in ("payer", "payee")}
+    lists |= {f"{side}_institution": market.institutions for side in ("payer", "payee")}
+    lists["currency"] = (market.market.currency,)
     return {column.name: lists[column.name] for column in COLUMNS if column.type == "code"}
 
 
 def check_names(names: Sequence[str], file: str, line: int | None, problems: list[Problem]) -> bool:
-    """Whether a file has each column of the ledger once, and no other; adds a Problem for each that it lacks or has too much."""
+    """Whether a file has each column of the ledger once, and no other; adds a Problem for each that it lacks or has too
+    much."""
     before, extra = len(problems), [name for name in dict.fromkeys(names) if name not in _NAMES]
     for name in dict.fromkeys(names):
         if names.count(name) > 1:
@@ -88,7 +87,8 @@ class Check:
         self._absolute = 0.0
 
     def columns(self, batch: Batch) -> dict[str, Column]:
-        """Columns of the ledger: codes as int32 indices into `lists`, the rest int64. Only where `ok` stays true do they all mean something."""
+        """Columns of the ledger: codes as int32 indices into `lists`, the rest int64. Only where `ok` stays true do
+        they all mean something."""
         found: dict[str, Column] = {}
         for name, codes in batch.codes.items():
             found[name] = self._coded(batch, name, codes)
@@ -150,8 +150,9 @@ class Check:
     def _strange(self, name: str, text: str) -> tuple[str, str, str]:
         shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:40])
         if name == "currency":
-            cure = f"deliver only records in {self.lists[name][0]}; another currency is another market, with a store of its own"
-            return f"currency '{shown}'", f"{self.lists[name][0]}, the currency of the market", cure
+            own = self.lists[name][0]
+            cure = f"deliver only records in {own}; another currency is another market, with a store of its own"
+            return f"currency '{shown}'", f"{own}, the currency of the market", cure
         found, expected, cure = stranger(name, shown, self.lists[name])
         if name == "status":
             return f"status '{shown}'", f"one of {', '.join(STATUSES)}", cure.partition(", or add")[0]

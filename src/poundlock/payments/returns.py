@@ -29,8 +29,8 @@ _COLUMNS: Final = tuple(
 
 @dataclass(frozen=True)
 class Returns:
-    """Rows (m,), each day, institution, region, platform and side once. day: dt.date objects; side: sent or received; payments: how many (payments,
-    not records); value: minor units; neither below 0."""
+    """Rows (m,), each day, institution, region, platform and side once. day: dt.date objects; side: sent or received;
+    payments: how many (payments, not records); value: minor units; neither below 0."""
 
     file: InputFile
     day: Texts = field(repr=False)

@@ -1,8 +1,9 @@
 """A store: a folder with one Parquet file a day, and one manifest a day that says which file counts.
 
-STORE/market.json names the currency. STORE/days/2021-10-01.json is the only truth about its day: it is replaced in one step, after the file that it
-names is safely on disk, so that a day is the old or the new one at every moment, never half of one and never two. STORE/ledger holds the files,
-STORE/partials what was computed from them, STORE/incoming what is being written.
+STORE/market.json names the currency. STORE/days/2021-10-01.json is the only truth about its day: it is replaced in one
+step, after the file that it names is safely on disk, so that a day is the old or the new one at every moment, never
+half of one and never two. STORE/ledger holds the files, STORE/partials what was computed from them, STORE/incoming what
+is being written.
 """
 
 from __future__ import annotations
@@ -29,8 +30,9 @@ _NAMED: Final = len("2021-10-01-") + 12
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One day as the store has it. path: of its Parquet file; digest: SHA-256 of the file as it was delivered; rows; bytes: of the Parquet file;
-    source: name as delivered; received: when, ISO 8601; replaced: digests of what was there before, oldest first."""
+    """One day as the store has it. path: of its Parquet file; digest: SHA-256 of the file as it was delivered; rows;
+    bytes: of the Parquet file; source: name as delivered; received: when, ISO 8601; replaced: digests of what was there
+    before, oldest first."""
 
     day: dt.date
     path: Path
@@ -72,8 +74,9 @@ def open_store(
     create: bool = False,
     declared_at: tuple[str, int | None] | None = None,
 ) -> Store | None:
-    """A store that is there, or with `create` a new one for this currency, in a folder that is empty or not there; None, with a Problem, where it cannot
-    be used. currency, minor_units: those of the market, which must be the store's. Raises OSError where nothing can be written."""
+    """A store that is there, or with `create` a new one for this currency, in a folder that is empty or not there;
+    None, with a Problem, where it cannot be used. currency, minor_units: those of the market, which must be the
+    store's. Raises OSError where nothing can be written."""
     place = declared_at or (str(root), None)
     told = root / "market.json"
     if create and currency is not None and not told.exists():
@@ -87,17 +90,7 @@ def open_store(
         for name in _FOLDERS:
             (root / name).mkdir(parents=True, exist_ok=True)
         write_text(told, json.dumps({"format": FORMAT, "currency": currency, "minor_units": minor_units}) + "\n")
-    try:
-        known = json.loads(told.read_text(encoding="utf-8"))
-        held = known["format"], known["currency"], known["minor_units"]
-    except FileNotFoundError:
-        cure = "name a folder that `poundlock payments ingest` filled, or ingest records first"
-        problems.append(Problem(*place, f"'{root}', which is no store of payment records", "a store", cure))
-        return None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        expected = "the format, currency and minor_units of the store"
-        cure = "put the file back from a copy, or ingest all days into a new folder"
-        problems.append(Problem(*place, f"'{told}', which cannot be read", expected, cure))
+    if (held := _held(root, place, problems)) is None:
         return None
     asked = (FORMAT, currency or held[1], held[2] if minor_units is None else minor_units)
     if held != asked:
@@ -107,8 +100,25 @@ def open_store(
     return Store(root)
 
 
+def _held(root: Path, place: tuple[str, int | None], problems: list[Problem]) -> tuple[int, str, int] | None:
+    """Format, currency and decimal places of a store."""
+    told = root / "market.json"
+    try:
+        known = json.loads(told.read_text(encoding="utf-8"))
+        return known["format"], known["currency"], known["minor_units"]
+    except FileNotFoundError:
+        cure = "name a folder that `poundlock payments ingest` filled, or ingest records first"
+        problems.append(Problem(*place, f"'{root}', which is no store of payment records", "a store", cure))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        expected = "the format, currency and minor_units of the store"
+        cure = "put the file back from a copy, or ingest all days into a new folder"
+        problems.append(Problem(*place, f"'{told}', which cannot be read", expected, cure))
+    return None
+
+
 def read_days(store: Store) -> tuple[tuple[Day, ...], tuple[Problem, ...]]:
-    """The days that may be read, ascending; and a Problem for each whose manifest or file is damaged. Those that may be read stay usable."""
+    """The days that may be read, ascending; and a Problem for each whose manifest or file is damaged. Those that may be
+    read stay usable."""
     days, problems = [], []
     for path in sorted((store.root / "days").glob("*.json")):
         found = _day(store, path)
@@ -136,7 +146,8 @@ def day_of_store(store: Store, day: dt.date) -> Day | None:
 def put(
     store: Store, day: dt.date, written: Path, *, digest: str, rows: int, source: str, received: str
 ) -> tuple[Outcome, Day, Day | None]:
-    """Make a finished Parquet file, made in `store.incoming`, the file of its day. Returns what that was, the day now, and before. Under `locked`."""
+    """Make a finished Parquet file, made in `store.incoming`, the file of its day. Returns what that was, the day now,
+    and before. Under `locked`."""
     before = day_of_store(store, day)
     if before is not None and before.digest == digest:
         written.unlink()
@@ -156,7 +167,8 @@ def put(
 
 @contextmanager
 def locked(store: Store, seconds: float) -> Iterator[None]:
-    """Hold the store as its only writer, and sweep what an interrupted one left. Raises Busy after so many seconds of waiting."""
+    """Hold the store as its only writer, and sweep what an interrupted one left. Raises Busy after so many seconds of
+    waiting."""
     for name in _FOLDERS:  # those that are empty get lost where folders are copied
         (store.root / name).mkdir(exist_ok=True)
     with (store.root / "lock").open("w") as stream:
@@ -179,7 +191,8 @@ def manifest_of(store: Store, day: dt.date) -> Path:
 
 
 def write_text(path: Path, text: str, *, through: Path | None = None) -> None:
-    """Whole or not at all, and on disk when this returns. through: folder on the same disk for the half-written file."""
+    """Whole or not at all, and on disk when this returns. through: folder on the same disk for the half-written
+    file."""
     half = (through or path.parent) / f".{path.name}.{os.getpid()}.half"
     with half.open("w", encoding="utf-8") as stream:
         stream.write(text)
@@ -199,8 +212,8 @@ def _synced(path: Path) -> None:
 
 
 def _swept(store: Store) -> None:
-    """Remove what no manifest names: half-written files, files of days that were replaced, partials of those. What may belong to a day whose
-    manifest cannot be read stays, for somebody to look at."""
+    """Remove what no manifest names: half-written files, files of days that were replaced, partials of those. What may
+    belong to a day whose manifest cannot be read stays, for somebody to look at."""
     days, _ = read_days(store)
     kept = {f"{day.day}-{day.digest[:12]}" for day in days}
     unclear = {path.stem for path in (store.root / "days").glob("*.json")} - {f"{day.day}" for day in days}
@@ -236,7 +249,8 @@ def _manifest(day: Day) -> dict[str, Any]:
 
 
 def _day(store: Store, path: Path) -> Day | str:
-    """The day of a manifest, or what is wrong with it. A file that was replaced between two looks is looked for again."""
+    """The day of a manifest, or what is wrong with it. A file that was replaced between two looks is looked for
+    again."""
     before, text = None, _text(path)
     while True:
         found = _checked(store, path, text)

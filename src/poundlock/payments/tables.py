@@ -38,8 +38,8 @@ class ReservesTable:
 
 @dataclass(frozen=True)
 class LendingTable:
-    """Joint loans, rows (m,). day: dt.date objects; bank, partner: texts; outstanding: in all; partner_funded: the partner's part of it; bank_tier1,
-    bank_total_loans: of the bank on that day; minor units."""
+    """Joint loans, rows (m,). day: dt.date objects; bank, partner: texts; outstanding: in all; partner_funded: the
+    partner's part of it; bank_tier1, bank_total_loans: of the bank on that day; minor units."""
 
     file: InputFile
     day: Texts = field(repr=False)
@@ -120,8 +120,8 @@ def _consistent(table: Table, problems: list[Problem]) -> None:
     for name in ("bank_tier1", "bank_total_loans"):
 
         def other(row: int, name: str = name) -> Problem:
-            line = int(table.lines[at[row]])
-            found = f"{name} {table[name][row]:,} of bank '{table['bank'][row]}', and {table[name][at[row]]:,} in line {line}"
+            line, before = int(table.lines[at[row]]), table[name][at[row]]
+            found = f"{name} {table[name][row]:,} of bank '{table['bank'][row]}', and {before:,} in line {line}"
             return table.problem(row, found, "one figure for a bank on a day", "correct one of them")
 
         mistakes.add(name, _rows(table[name] != table[name][at]), other)
@@ -129,7 +129,8 @@ def _consistent(table: Table, problems: list[Problem]) -> None:
 
 
 def days_of(table: Table, problems: list[Problem]) -> Texts:
-    """The column `day` as dt.date objects, None where it is none; adds a Problem for each of those that is not empty."""
+    """The column `day` as dt.date objects, None where it is none; adds a Problem for each of those that is not
+    empty."""
     encoded = pc.dictionary_encode(pa.array(table["day"], pa.string()))
     days = [_day(text) for text in encoded.dictionary.to_pylist()]
     wrong = np.array([day is None for day in days], dtype=bool)[encoded.indices.to_numpy()]
@@ -177,7 +178,8 @@ def stranger(what: str, code: str, codes: Sequence[str]) -> tuple[str, str, str]
 
 
 def once(table: Table, keys: Sequence[str], problems: list[Problem]) -> None:
-    """Adds a Problem for each row whose key stood already in a row before it; keys with an empty cell are passed over."""
+    """Adds a Problem for each row whose key stood already in a row before it; keys with an empty cell are passed
+    over."""
     number = np.zeros(len(table), dtype=np.int64)
     full = np.ones(len(table), dtype=bool)
     for name in keys:

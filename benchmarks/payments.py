@@ -1,0 +1,218 @@
+"""The ledger's indicators beside hand-written DuckDB and a bare scan of the same columns: `python benchmarks/payments.py [--rows N] [--folder DIR]`.
+
+For every partial: seconds by hand-written SQL a day at a time and in one query over all days, seconds of ours (expression or kernel), the ratio to the better of
+the two, the columns' bytes on disk, and the ratio to a bare scan that only adds those columns up. Then all indicators at once in a process of
+their own: seconds and peak memory; the same with partials kept; and with one day corrected.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import hashlib
+import json
+import math
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+import ledgers
+from payments_sql import BY_NAME, MINUTE
+from poundlock.payments.engines import DuckDB
+from poundlock.payments.indicators import PARTIALS, from_records
+from poundlock.payments.market import MarketFile
+from poundlock.payments.partials import Ledger, Partial, computed
+from poundlock.payments.store import Store, locked, open_store, put, read_days
+from poundlock.payments.synthetic import generate
+
+A_DAY = 1_000_000
+FIRST = dt.date(2021, 10, 1)
+ALL = ("payer_institution", "payee_institution", "payer_region", "payee_region", "platform", "amount", "status")
+READ = {
+    "activity": ("payer_institution", "payer_region", "platform", "amount", "status"),
+    "received": ("payee_institution", "payee_region", "platform", "amount", "status"),
+    "region-flows": ("payer_region", "payee_region", "amount", "status"),
+    "institution-flows": ("payer_institution", "payee_institution", "amount", "status"),
+    "minutes": ("time", "payer_institution", "payee_institution", "amount", "status"),
+    "pairs": ("time", "payer_institution", "payee_institution", "amount", "status"),
+    "odd-records": ("time", "amount"),
+    "copied-records": ("record_id",),
+}
+NUMBERS = ("amount", "record_id")
+QUICK_MINUTE = "greatest(0, least(1439, (epoch_us(time) - epoch_us(TIMESTAMPTZ '{day} 00:00:00+00')) // 60000000))"
+"""By hand for speed; the tests' own way of saying it is slower by a factor of six."""
+
+
+def made(folder: Path, rows: int) -> tuple[MarketFile, Store]:
+    """A store of so many rows, a million a day, with 30 institutions and 31 regions; made once."""
+    days = [FIRST + dt.timedelta(days=k) for k in range(max(1, rows // A_DAY))]
+    folder.mkdir(parents=True, exist_ok=True)
+    banks = "\n".join(f"bank-{k:02d},bank,," for k in range(30))
+    (folder / "participants.csv").write_text(f"institution,kind,liquidity,buffer\n{banks}\n")
+    regions = ", ".join(f'"{11 + k}0000"' for k in range(31))
+    text = ledgers.MARKET.format(first=days[0], last=days[-1])
+    text = text.replace('["310000", "320000", "330000", "340000"]', f"[{regions}]")
+    (folder / "market.yaml").write_text(text)
+    market = ledgers.read(folder / "market.yaml")
+    problems: list = []
+    store = open_store(folder / "store", problems, currency="CNY", minor_units=2, create=True)
+    assert store is not None, problems
+    have = {day.day for day in read_days(store)[0]}
+    with locked(store, 1.0):
+        for day in days:
+            if day not in have:
+                (path,) = generate(market, store.incoming, seed=1, rows_per_day=A_DAY, days=[day])
+                digest = hashlib.sha256(f"{day}".encode()).hexdigest()
+                count = pq.read_metadata(path).num_rows
+                put(store, day, path, digest=digest, rows=count, source=path.name, received="2022-01-01T00:00:00Z")
+    return market, store
+
+
+def bare(columns: tuple[str, ...]) -> str:
+    """A query that reads the columns and does next to nothing with them; sums, since a minimum would come from the file's statistics."""
+    parts = [
+        f"sum({c})" if c in NUMBERS else "sum(epoch_us(time))" if c == "time" else f"sum(strlen({c}))" for c in columns
+    ]
+    return f"SELECT {', '.join(parts)} FROM read_parquet({{files}})"
+
+
+def seconds(work: Callable[[], object], runs: int) -> float:
+    """Median of so many runs."""
+    found = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - start)
+    return statistics.median(found)
+
+
+def by_hand(store: Store, runs: int, one_query: bool) -> dict[str, tuple[float, float | None, float, int]]:
+    """By partial: per day, one query, bare scan (seconds), bytes of the columns."""
+    days, found = read_days(store)[0], {}
+    files = "[" + ", ".join(f"'{day.path}'" for day in days) + "]"
+    for name, columns in READ.items():
+        with duckdb.connect(config={"threads": 2}) as connection:
+            connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
+            sql = BY_NAME[name].replace(MINUTE, QUICK_MINUTE)
+            each = seconds(
+                lambda sql=sql, c=connection: [
+                    c.sql(sql.format(file=d.path, day=d.day)).to_arrow_table() for d in days
+                ],
+                runs,
+            )
+            scan = bare(columns)
+            nothing = seconds(
+                lambda scan=scan, c=connection: [c.sql(scan.format(files=f"'{d.path}'")).fetchall() for d in days], runs
+            )
+            whole = None
+            if one_query and name in ("activity", "received", "region-flows", "institution-flows"):
+                text = sql.replace("'{file}'", files)
+                whole = seconds(lambda text=text, c=connection: c.sql(text).to_arrow_table(), runs)
+        found[name] = each, whole, nothing, sum(sizes(day.path, columns) for day in days)
+    return found
+
+
+def sizes(path: Path, columns: tuple[str, ...]) -> int:
+    """Bytes of the columns on disk."""
+    metadata = pq.read_metadata(path)
+    groups = [metadata.row_group(k) for k in range(metadata.num_row_groups)]
+    names = [group.column(c).path_in_schema for group in groups[:1] for c in range(group.num_columns)]
+    return sum(group.column(names.index(name)).total_compressed_size for group in groups for name in columns)
+
+
+def ours(store: Store, partial: Partial, runs: int) -> float:
+    days, engine = read_days(store)[0], DuckDB(store.ledger, threads=2)
+    found = seconds(lambda: [computed(partial, engine, day.path, day.day) for day in days], runs)
+    engine.close()
+    return found
+
+
+def child(folder: Path, keep: bool) -> None:
+    """All indicators; prints seconds and the peak of memory."""
+    market = ledgers.read(folder / "market.yaml")
+    store = Store(folder / "store")
+    engine = DuckDB(store.ledger, threads=2)
+    start = time.perf_counter()
+    found = from_records(market, Ledger(store, read_days(store)[0], engine, keep=keep))
+    took = time.perf_counter() - start
+    assert found.records is not None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"seconds": took, "peak_mb": peak, "faults": sum(f.count for f in found.records.quality.faults)}))
+
+
+def in_child(folder: Path, *more: str) -> dict[str, float]:
+    told = subprocess.run(
+        [sys.executable, __file__, "--child", "--folder", str(folder), *more],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return json.loads(told.stdout.splitlines()[-1])
+
+
+def report(folder: Path, rows: int, runs: int, one_query: bool) -> dict[str, float]:
+    _market, store = made(folder / f"{rows}", rows)
+    for partial in PARTIALS:  # kernels compiled, files in the page cache
+        day = read_days(store)[0][0]
+        computed(partial, DuckDB(store.ledger, threads=2), day.path, day.day)
+    hand, times = by_hand(store, runs, one_query), {}
+    print(f"\n{rows:,} rows in {len(read_days(store)[0])} days; seconds, median of {runs}")
+    print(
+        f"{'partial':20}{'by hand, a day':>16}{'one query':>12}{'ours':>10}{'ratio':>8}{'bare scan':>11}{'of bare':>9}{'MB read':>9}{'M rows/s':>10}"
+    )
+    for partial in PARTIALS:
+        each, whole, nothing, size = hand[partial.name]
+        times[partial.name] = mine = ours(store, partial, runs)
+        better = min(each, whole) if whole is not None else each
+        told = "-" if whole is None else f"{whole:.2f}"
+        print(
+            f"{partial.name:20}{each:16.2f}{told:>12}{mine:10.2f}{mine / better:8.2f}{nothing:11.2f}{mine / nothing:9.2f}{size / 1e6:9.0f}{rows / mine / 1e6:10.1f}"
+        )
+    cold = in_child(folder / f"{rows}")
+    first, again = in_child(folder / f"{rows}", "--keep"), in_child(folder / f"{rows}", "--keep")
+    print(
+        f"all indicators: {cold['seconds']:.1f} s, peak {cold['peak_mb']:.0f} MB; with partials kept {first['seconds']:.1f} s, again {again['seconds']:.1f} s"
+    )
+    partial_bytes = sum(p.stat().st_size for p in (folder / f"{rows}" / "store" / "partials").glob("*/*"))
+    print(
+        f"partials: {partial_bytes / len(read_days(store)[0]) / 1e6:.2f} MB a day; ledger {sum(d.bytes for d in read_days(store)[0]) / rows:.1f} bytes a row"
+    )
+    return times | {"all": cold["seconds"]}
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("--rows", type=int, nargs="*", default=[10_000_000])
+    asked.add_argument("--folder", type=Path, help="keep the ledgers here, for the next time")
+    asked.add_argument("--runs", type=int, default=3)
+    asked.add_argument(
+        "--one-query", action="store_true", help="also one hand-written query over all days, which needs gigabytes"
+    )
+    asked.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    asked.add_argument("--keep", action="store_true", help=argparse.SUPPRESS)
+    given = asked.parse_args()
+    if given.child:
+        child(given.folder, given.keep)
+        return
+    with tempfile.TemporaryDirectory() as place:
+        folder = given.folder or Path(place)
+        found = [report(folder, rows, given.runs, given.one_query) for rows in given.rows]
+    if len(found) > 1:
+        small, large = given.rows[0], given.rows[-1]
+        print("\ngrowth of cost, exponent from the smallest to the largest:")
+        for name, mine in found[-1].items():
+            print(f"  {name:20}{math.log(mine / found[0][name]) / math.log(large / small):6.3f}")
+
+
+if __name__ == "__main__":
+    main()
