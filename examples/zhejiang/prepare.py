@@ -47,7 +47,10 @@ OTHERS = {
 LINKED_SHARE, LINKED_BANKS = 0.060, 24  # loans beside investment over tier 1, and how many local banks ask for them
 PLEDGED_SHARE, PLEDGED_BANKS = 0.080, 30  # loans against intellectual property over tier 1
 FLOAT = {"platform-a": 55_000, "platform-b": 30_000}  # customers' money of Zhejiang, mn CNY: 6 % of 1,400 bn nationwide
-DAILY_FLOW = {"platform-a": 60_000, "platform-b": 33_000}  # payments to customers of Zhejiang's local banks a day; prepare_payments.py then puts those of its ledger in their place
+DAILY_FLOW = {
+    "platform-a": 60_000,
+    "platform-b": 33_000,
+}  # payments to customers of Zhejiang's local banks a day; prepare_payments.py then puts those of its ledger in their place
 DAILY_MARGIN = 0.00002  # what a day without the platform costs a bank, of the flow
 JOINED, ZONE, LEFT = "2020-07-17", "2022-01-10", "2021-12-20"  # assumed dates of consents and of a withdrawal
 

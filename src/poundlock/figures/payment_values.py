@@ -31,22 +31,8 @@ def payment_values(
     """Everything that was found of the payment market. rules, on: whose lines are drawn on which day; default: none, and the last day with figures."""
     if found is None:
         return None
-    market, days = found.market.market, days_of_periods(found)
     return {
-        "market": market.name,
-        "origin": market.origin,
-        "note": market.note,
-        "currency": market.currency,
-        "minor_units": market.minor_units,
-        "from": "records" if found.records is not None else "totals",
-        "engine": found.records.engine if found.records is not None else None,
-        "days": len(found.days),
-        "first_day": found.days[0].isoformat(),
-        "last_day": found.days[-1].isoformat(),
-        "missing_days": [day.isoformat() for day in found.missing],
-        "period": found.period,
-        "periods": list(found.by_platform.periods),
-        "days_of_periods": {period: {"with_figures": read, "in_all": whole} for period, (read, whole) in days.items()},
+        **_what(found),
         "volumes": {
             by: _volumes(volumes)
             for by, volumes in (
@@ -73,6 +59,27 @@ def payment_values(
         ],
         "readings": reading_values(found),
     }  # fmt: skip
+
+
+def _what(found: Indicators) -> dict[str, Any]:
+    """Which market, which days, from what."""
+    market, days = found.market.market, days_of_periods(found)
+    return {
+        "market": market.name,
+        "origin": market.origin,
+        "note": market.note,
+        "currency": market.currency,
+        "minor_units": market.minor_units,
+        "from": "records" if found.records is not None else "totals",
+        "engine": found.records.engine if found.records is not None else None,
+        "days": len(found.days),
+        "first_day": found.days[0].isoformat(),
+        "last_day": found.days[-1].isoformat(),
+        "missing_days": [day.isoformat() for day in found.missing],
+        "period": found.period,
+        "periods": list(found.by_platform.periods),
+        "days_of_periods": {period: {"with_figures": read, "in_all": whole} for period, (read, whole) in days.items()},
+    }
 
 
 def reading_values(found: Indicators) -> dict[str, dict[str, Any]]:

@@ -273,19 +273,18 @@ def lending_sentence(found: Indicators, rules: Sequence[Rule], on: dt.date) -> s
     last = {(p.bank, p.partner): p for p in sorted(found.lending, key=lambda p: p.day) if p.day <= on}
     if not last:
         return ""
-    missed = sum(_lent(pair, rules, on)[0] for pair in last.values())
+    told = [_lent(pair, rules, on) for pair in last.values()]
+    missed, limited = sum(one for one, _ in told), any(words for _, words in told)
     parts = [pair.contribution for pair in last.values() if pair.outstanding]
-    said = f"{counted(len(last), 'pair')} of bank and partner"
     ends = list(dict.fromkeys((percent(min(parts)), percent(max(parts))))) if parts else []
+    said = f"{counted(len(last), 'pair')} of bank and partner"
     said += f"; partners put up {' to '.join(ends)} of their loans" if ends else ""
-    said += (
-        f"; {missed:,} of the pairs {'misses' if missed == 1 else 'miss'} a limit."
-        if missed
-        else "; none misses a limit."
-    )
-    return said + (
-        f" The {LENDERS} nearest to a limit, or beyond, are shown; result.json has all." if len(last) > LENDERS else ""
-    )
+    if missed:
+        said += f"; {missed:,} of the pairs {'misses' if missed == 1 else 'miss'} a limit"
+    elif limited:
+        said += "; none misses a limit"
+    shown_of = f" The {LENDERS} that miss a limit or have most over tier 1 are shown; result.json has all."
+    return f"{said}.{shown_of if len(last) > LENDERS else ''}"
 
 
 def _lent(pair: Partnership, rules: Sequence[Rule], on: dt.date) -> tuple[bool, list[str]]:
