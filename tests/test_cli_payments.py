@@ -68,6 +68,9 @@ def test_a_bad_file_is_refused_and_the_good_ones_are_taken(made: Path, tmp_path:
 
 
 def test_check_names_each_kind(made: Path) -> None:
+    words = run("check", made / "market.yaml", "--store", made / "store").stdout
+    assert "No figure passes a gate: 10 duplicates among the records. Cure: corrected files of 5 days." in words
+    assert "without the records of each kind" in words
     told = run("check", made / "market.yaml", "--store", made / "store").stdout
     for kind in ("duplicate", "conflict", "late", "impossible", "zero", "negative"):
         assert kind in told
@@ -108,12 +111,30 @@ def test_flows_become_exposures(made: Path, tmp_path: Path) -> None:
         run("indicators", made / "market.yaml", "--store", made / "store", "--period", "year", "--json").stdout
     )
     assert paid == round(100 * found["readings"]["value"]["value"])
-    assert {p.name for p in (tmp_path / "flows").iterdir()} == {
-        "settlement.csv",
-        "institutions.csv",
-        "regions.csv",
-        "service.csv",
+    assert {p.stem for p in (tmp_path / "flows").iterdir()} == {
+        "settlement",
+        "institutions",
+        "regions",
+        "service",
+        "failures",
     }
+    with (tmp_path / "flows" / "failures.csv").open() as stream:
+        failures = list(csv.DictReader(stream))
+    assert {row["scenario"] for row in failures} == {f"{name} does not settle" for name in ledgers.INSTITUTIONS}
+    assert all(bool(row["loss"]) != bool(row["outage_days"]) for row in failures)
+
+
+def test_totals_alone_are_enough_for_shares(made: Path, tmp_path: Path) -> None:
+    market = ledgers.market_in(tmp_path, 1, more="returns: returns.csv\n")
+    (tmp_path / "returns.csv").write_text(
+        "day,institution,region,platform,side,payments,value\n2021-10-01,bank-1,310000,other,sent,2,100\n2021-10-01,bank-2,310000,other,received,2,90\n"
+    )
+    told = run("indicators", market).stdout
+    assert "100.00 %" in told
+    assert "only totals" in told
+    assert "what institutions returned as sent is not what they returned as received" in run("check", market).stdout
+    bare = run("check", ledgers.market_in(tmp_path / "bare", 1), code=2)
+    assert "without records and without totals" in bare.output
 
 
 def test_what_is_not_there_is_a_problem_with_its_cure(made: Path, tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import ledgers
@@ -13,6 +15,8 @@ from conftest import edit
 from poundlock import Problem
 from poundlock.desk.payments import doubts, indicators_of, payments_evidence, read_payments, returned_facts
 from poundlock.evidence import Evidence
+from poundlock.figures.payment_charts import payments_content
+from poundlock.figures.payment_values import payment_values
 from poundlock.payments.declared import Payments
 from poundlock.payments.indicators import Indicators
 from poundlock.payments.planting import Planted
@@ -105,6 +109,21 @@ def test_of_one_or_the_worst_of_all(clean: Indicators) -> None:
         reading(clean, "no-such")
 
 
+def test_a_ledger_without_a_settled_payment_has_no_figures(tmp_path: Path) -> None:
+    market, _ = ledgers.made(tmp_path, 1, rows=30)
+    path = tmp_path / "files" / "2021-10-01.parquet"
+    table = pq.read_table(path)
+    at = table.column_names.index("status")
+    pq.write_table(table.set_column(at, table.schema.field(at), pa.array(["rejected"] * table.num_rows)), path)
+    ledgers.stored(market, [path], tmp_path / "store")
+    found = measured(tmp_path)
+    for name in INDICATORS:
+        value = reading(found, name).value
+        assert value in (None, 0.0), name
+    assert payment_values(found)
+    assert payments_content(found, (), ledgers.FIRST)
+
+
 def test_totals_alone_answer_what_totals_can(tmp_path: Path) -> None:
     market, _ = ledgers.made(tmp_path)
     generate_returns(market, tmp_path / "returns.csv", seed=1, rows_per_day=2_000, days=ledgers.days(3))
@@ -194,6 +213,4 @@ def test_mistakes_of_the_section_are_problems(
 
 
 def test_json_has_the_figures(clean: Indicators) -> None:
-    from poundlock.figures.payment_values import payment_values
-
     assert json.loads(json.dumps(payment_values(clean)))

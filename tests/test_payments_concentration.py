@@ -39,6 +39,14 @@ def test_a_period_without_payments_has_no_share() -> None:
     assert found.ratios[1].tolist() == [0.75, 1.0, 1.0]
 
 
+def test_a_rest_is_in_the_whole_and_never_among_the_largest() -> None:
+    found = concentration(of([50, 10, 40, 0]), rest=("c",))
+    assert found.share[0].tolist() == [0.5, 0.1, 0.4, 0.0]
+    assert found.ratios[0] == pytest.approx([0.5, 0.6, 0.6])
+    assert found.hhi == pytest.approx([0.26])
+    assert np.isnan(concentration(of([7]), rest=("a",)).ratios).all()
+
+
 def test_by_number_of_payments() -> None:
     table = of([1, 1])
     table.payments[0] = [9, 1]

@@ -34,6 +34,15 @@ A market file (YAML) names the currency, regions, platforms, participants and da
 )
 Market = Annotated[Path, typer.Argument(metavar="MARKET.yaml", help="The market file.", show_default=False)]
 StoreFolder = Annotated[Path, typer.Option("--store", metavar="DIR", help="The store.", show_default=False)]
+StoreOrTotals = Annotated[
+    Path | None,
+    typer.Option(
+        "--store",
+        metavar="DIR",
+        help="The store; left out: only the totals that the market file names.",
+        show_default=False,
+    ),
+]
 EngineOption = Annotated[
     Literal["duckdb", "spark"],
     typer.Option(
@@ -103,30 +112,32 @@ def ingest_command(
 
 @payments_app.command("check")
 def check_command(
-    market: Market, store: StoreFolder, engine: EngineOption = "duckdb", master: Master = "local[*]",
+    market: Market, store: StoreOrTotals = None, engine: EngineOption = "duckdb", master: Master = "local[*]",
     first: Day = None, last: Day = None, json: Json = False,
 ) -> None:  # fmt: skip
     """What is wrong with the records: duplicates, gaps, late ones, odd amounts and times, totals that do not agree; and what each does to the figures."""
     from poundlock.figures.payment_values import quality_values
-    from poundlock.figures.payment_words import quality_rows
+    from poundlock.figures.payment_words import effect_rows
 
     found = _found(market, store, engine, master, "month", first, last, json)
     if json:
         print_json(quality_values(found))
         return
     console = console_of_results()
-    heads, rows = quality_rows(found)
-    console.print(_table(heads, rows))
+    _print_faults(console, found)
+    if found.records is not None and found.records.effects:
+        console.print(Text("\nEach figure as read, and without the records of each kind", style="bold"))
+        console.print(_table(*effect_rows(found)))
 
 
 @payments_app.command("indicators")
 def indicators_command(
-    market: Market, store: StoreFolder, period: Period = "month", engine: EngineOption = "duckdb", master: Master = "local[*]",
+    market: Market, store: StoreOrTotals = None, period: Period = "month", engine: EngineOption = "duckdb", master: Master = "local[*]",
     first: Day = None, last: Day = None, show_sql: Sql = False, json: Json = False,
 ) -> None:  # fmt: skip
     """Volumes, shares, concentration, flows, netting, liquidity, cover: every indicator of the period, with its name for gates of a plan."""
     from poundlock.figures.payment_values import payment_values
-    from poundlock.figures.payment_words import indicator_rows, quality_rows
+    from poundlock.figures.payment_words import indicator_rows
 
     if show_sql:
         _print_sql(engine)
@@ -137,7 +148,8 @@ def indicators_command(
         return
     console = console_of_results()
     console.print(_table(*indicator_rows(found)))
-    console.print(_table(*quality_rows(found)))
+    console.print()
+    _print_faults(console, found)
 
 
 @payments_app.command("flows")
@@ -159,7 +171,7 @@ def flows_command(
     first: Day = None,
     last: Day = None,
 ) -> None:
-    """Write who pays whom: settlement.csv (exposures for a system file), institutions.csv, regions.csv, service.csv.
+    """Write who pays whom: settlement.csv (exposures for a system file), institutions.csv, regions.csv, service.csv, failures.csv (named scenarios).
 
     settlement.csv has the columns layer, creditor, debtor, amount of a system's exposures: what the creditor may lose on the debtor while a day's
     payments wait for settlement.
@@ -248,7 +260,7 @@ def _told(market: Path, json: bool) -> Iterator[None]:
 
 def _found(
     market: Path,
-    store: Path,
+    store: Path | None,
     engine: Literal["duckdb", "spark"],
     master: str,
     period: Any,
@@ -270,7 +282,7 @@ def _found(
     problems: list[Problem] = []
     with _told(market, json):
         asked = Payments(
-            market=str(market), store=str(store), period=period,
+            market=str(market), store=None if store is None else str(store), period=period,
             first_day=first.date() if first else None, last_day=last.date() if last else None,
         )  # fmt: skip
         read: PaymentsRead | None = read_payments(Path(), asked, problems, where=lambda *keys: (str(market), None))
@@ -278,6 +290,21 @@ def _found(
             raise ProblemsFound(problems)
         with progress(f"Payments of {read.market.market.name}", len(read.days)) as report:
             return indicators_of(read, engine=engine, master=master, keep=True, progress=report)
+
+
+def _print_faults(console: Console, found: Indicators) -> None:
+    """What was found of each kind; then every reason why no figure can pass, with its cure."""
+    from poundlock.desk.payments import doubts
+    from poundlock.figures.payment_words import quality_rows
+
+    heads, rows = quality_rows(found)
+    if rows:
+        console.print(_table(heads, rows))
+    reasons = doubts(found)
+    for doubt in reasons:
+        console.print(Text(f"No figure passes a gate: {doubt.reason}. Cure: {doubt.cure}."), soft_wrap=True)
+    if not reasons:
+        console.print(Text("Nothing was found that speaks against these figures."))
 
 
 def _print_sql(engine: str) -> None:

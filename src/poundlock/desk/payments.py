@@ -120,38 +120,40 @@ def method_words(found: Indicators) -> str:
 
 
 def doubts(found: Indicators) -> tuple[Doubt, ...]:
-    """One for each kind of fault that was found, with its largest effect on a figure."""
-    said = [
-        Doubt(f"{len(found.missing)} expected days have no figures", "the days that are missing")
-        for _ in [0]
-        if found.missing
-    ]
-    if found.sides:
-        reason = (
-            f"on {len(found.sides):,} days what institutions returned as sent is not what they returned as received"
+    """One for each kind of fault that was found."""
+    said = []
+    if found.missing:
+        said.append(
+            Doubt(f"{_counted(len(found.missing), 'expected day')} without figures", "the days that are missing")
         )
-        said.append(Doubt(reason, "corrected totals of those days"))
+    if found.sides:
+        on = _counted(len(found.sides), "day")
+        reason = f"on {on} what institutions returned as sent is not what they returned as received"
+        said.append(Doubt(reason, f"corrected totals of {on}"))
     for fault in found.records.quality.faults if found.records is not None else ():
         if fault.count and fault.kind != "missing day":
-            said.append(
-                Doubt(
-                    f"{fault.count:,} {PLURAL[fault.kind]} among the records", f"corrected files of {fault.days:,} days"
-                )
-            )
+            what = _counted(fault.count, *WORDS[fault.kind])
+            said.append(Doubt(f"{what} among the records", f"corrected files of {_counted(fault.days, 'day')}"))
     return tuple(said)
 
 
-PLURAL = {
-    "missing day": "missing days",
-    "gap": "hours without records of an institution that always has some",
-    "duplicate": "duplicates",
-    "conflict": "ids used twice for different records",
-    "late duplicate": "late duplicates",
-    "zero": "amounts of nought",
-    "negative": "amounts below nought",
-    "late": "late records",
-    "impossible": "impossible times",
-    "unbalanced": "totals that do not agree",
+def _counted(count: int, one: str, many: str = "") -> str:
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+WORDS = {
+    "gap": (
+        "hour without records of an institution that always has some",
+        "hours without records of institutions that always have some",
+    ),
+    "duplicate": ("duplicate",),
+    "conflict": ("id used for two different records", "ids used for different records"),
+    "late duplicate": ("late duplicate",),
+    "zero": ("amount of nought", "amounts of nought"),
+    "negative": ("amount below nought", "amounts below nought"),
+    "late": ("late record",),
+    "impossible": ("impossible time",),
+    "unbalanced": ("total that does not agree", "totals that do not agree"),
 }
 
 

@@ -7,7 +7,7 @@ quantitative disclosure 18.3 asks for the like of participants).
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -49,18 +49,22 @@ class Line:
     cited: str
 
 
-def concentration(found: Volumes, *, count: bool = False) -> Concentration:
-    """Shares by one dimension, of value or (count) of the number of payments."""
+def concentration(found: Volumes, *, count: bool = False, rest: Collection[str] = ()) -> Concentration:
+    """Shares by one dimension, of value or (count) of the number of payments.
+
+    rest: names that stand for many small ones. They are in the whole, and never among the largest nor in the index, which is then the
+    least that it can be.
+    """
     amount = (found.payments if count else found.value).astype(np.float64)
     total = amount.sum(axis=1, keepdims=True)
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(total > 0.0, amount / total, np.nan)
-    descending = -np.sort(-share, axis=1)
-    running = np.cumsum(descending, axis=1)
-    at = np.minimum(np.arange(LARGEST), max(len(found.groups), 1) - 1)
-    ratios = running[:, at] if len(found.groups) else np.full((len(found.periods), LARGEST), np.nan)
     who = tuple(" / ".join(group) for group in found.groups)
-    return Concentration(found.periods, who, share, np.sum(share**2, axis=1), ratios)
+    single = share[:, [name not in rest for name in who]]
+    running = np.cumsum(-np.sort(-single, axis=1), axis=1)
+    at = np.minimum(np.arange(LARGEST), max(single.shape[1], 1) - 1)
+    ratios = running[:, at] if single.shape[1] else np.full((len(found.periods), LARGEST), np.nan)
+    return Concentration(found.periods, who, share, np.sum(single**2, axis=1), ratios)
 
 
 def lines(rules: Iterable[Rule], on: dt.date, quantities: tuple[str, ...] = WARNING) -> tuple[Line, ...]:

@@ -21,13 +21,15 @@ ALL: Final = "all of them"
 @dataclass(frozen=True, slots=True)
 class Sums:
     """What the figures are made of, over all days. platform_payments, platform_value (platforms,). regions (r, r), institutions (n, n): value
-    from row to column. peaks: peak net debits of all participants, summed over days. Money in minor units."""
+    from row to column. peaks: peak net debits of all participants, summed over days. single (platforms,): False for those
+    that stand for many small ones. Money in minor units."""
 
     platform_payments: Integers
     platform_value: Integers
     regions: Integers = field(repr=False)
     institutions: Integers = field(repr=False)
     peaks: int
+    single: NDArray[np.bool_] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,8 @@ FIGURES: Final[tuple[tuple[str, str, Callable[[Sums], float]], ...]] = (
     ("volume", "payments", lambda s: float(s.platform_payments.sum())),
     ("value", "minor units", lambda s: float(s.platform_value.sum())),
     ("average ticket", "minor units", lambda s: float(s.platform_value.sum() / max(int(s.platform_payments.sum()), 1))),
-    ("share of the largest platform", "share", lambda s: float(_share(s.platform_value).max(initial=0.0))),
-    ("HHI of platforms", "index", lambda s: float(np.sum(_share(s.platform_value) ** 2))),
+    ("share of the largest platform", "share", lambda s: float(_share(s.platform_value)[s.single].max(initial=0.0))),
+    ("HHI of platforms", "index", lambda s: float(np.sum(_share(s.platform_value)[s.single] ** 2))),
     ("value between regions", "share", lambda s: 1.0 - float(np.trace(s.regions)) / max(int(s.regions.sum()), 1)),
     (
         "largest net position of an institution",

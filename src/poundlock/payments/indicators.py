@@ -118,7 +118,8 @@ def from_records(
     all_flows = matrix(flows, market.institutions, stands_for=stands_for)
     daily = tuple(matrix(_of(flows, day.day), market.institutions, stands_for=stands_for) for day in days)
     peaks = sum(int(net.peak_debit.sum()) for net in nets)
-    sums = Sums(*_by_platform(activity, names), all_regions.value, all_flows.value, peaks)
+    single = np.array([name not in market.market.rest for name in names.platforms])
+    sums = Sums(*_by_platform(activity, names), all_regions.value, all_flows.value, peaks, single)
     of_records = OfRecords(
         ledger.engine.name,
         all_regions,
@@ -178,7 +179,7 @@ def _of_activity(
         by_platform,
         by_institution,
         by_region,
-        concentration(by_platform),
+        concentration(by_platform, rest=market.market.rest),
         concentration(by_institution),
         seasonal([dt.date.fromisoformat(day) for day in daily.periods], value),
         covers(market.reserves) if market.reserves is not None else (),

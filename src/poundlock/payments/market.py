@@ -65,6 +65,8 @@ class Market(Declared):
     """Codes of the regions of payers and payees, ISO 3166-2 or GB/T 2260, in the order of tables and charts."""
     platforms: Codes
     """Platforms that carry payments."""
+    rest: tuple[str, ...] = ()
+    """Platforms that stand for many small ones: they are in the whole, and never among the largest."""
     channels: Codes
     """How payments are given: mobile, online, at a till."""
     participants: str
@@ -101,6 +103,10 @@ class Market(Declared):
             raise ValueError(
                 f"last_day {self.last_day}, first_day {self.first_day}; expected a last day not before the first; "
                 "cure correct one of them"
+            )
+        if strange := sorted(set(self.rest) - set(self.platforms)):
+            raise ValueError(
+                f"'{strange[0]}' under rest; expected a platform of this market; cure correct it, or name it under platforms"
             )
         return self
 

@@ -46,7 +46,8 @@ def _market(value: float) -> dict[str, float]:
 
 
 def _last(values: Iterable[float]) -> dict[str, float]:
-    return _market(list(values)[-1])
+    found = list(values)
+    return _market(found[-1]) if found else {}
 
 
 def _major(i: Indicators) -> float:
@@ -59,7 +60,7 @@ def _records(i: Indicators) -> OfRecords:
 
 
 def _ratio(k: int) -> Callable[[Indicators], dict[str, float]]:
-    return lambda i: _market(i.platforms.ratios[-1, k])
+    return lambda i: _last(i.platforms.ratios[:, k])
 
 
 def _change(i: Indicators) -> dict[str, float]:
@@ -157,7 +158,7 @@ INDICATORS: Final[dict[str, Indicator]] = {
     "share": Indicator(
         "Share of value in the last period",
         "share",
-        lambda i: _by_name(i.platforms.who, i.platforms.share[-1]),
+        lambda i: _by_name(i.platforms.who, i.platforms.share[-1]) if i.platforms.periods else {},
         of="platform",
     ),
     "largest-share": Indicator("Share of the largest platform (CR1), last period", "share", _ratio(0)),

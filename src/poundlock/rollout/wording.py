@@ -29,7 +29,7 @@ def shown(value: float | None, unit: str) -> str:
     elif unit in ("index", "index change"):
         text = f"{value:+.4f}" if unit == "index change" else f"{value:.4f}"
     else:
-        text = f"{value:,.4g} {unit}".rstrip()
+        text = f"{value:,.0f} {unit}".rstrip() if abs(value) >= 1e4 else f"{value:,.4g} {unit}".rstrip()
     return text.replace("-", "−").replace("+0.0000", "0").replace("+0.000", "0")
 
 
