@@ -107,10 +107,8 @@ def test_flows_become_exposures(made: Path, tmp_path: Path) -> None:
     assert all(float(row["amount"]) > 0 and row["creditor"] != row["debtor"] for row in rows)
     with (tmp_path / "flows" / "institutions.csv").open() as stream:
         paid = sum(round(100 * float(row["value"])) for row in csv.DictReader(stream))
-    found = json.loads(
-        run("indicators", made / "market.yaml", "--store", made / "store", "--period", "year", "--json").stdout
-    )
-    assert paid == round(100 * found["readings"]["value"]["value"])
+    with (tmp_path / "flows" / "regions.csv").open() as stream:
+        assert paid == sum(round(100 * float(row["value"])) for row in csv.DictReader(stream)) > 0
     assert {p.stem for p in (tmp_path / "flows").iterdir()} == {
         "settlement",
         "institutions",

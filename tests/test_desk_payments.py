@@ -98,6 +98,19 @@ def test_what_is_not_there_is_no_data(clean: Indicators) -> None:
         assert judge_payments(asked, evidence).kind == "no data"
 
 
+def test_amounts_are_those_of_whole_periods(tmp_path: Path) -> None:
+    ledgers.made(tmp_path, 12, rows=40)  # Friday 1 October to Tuesday 12 October: one whole week
+    weekly = measured(tmp_path, period="week")
+    assert weekly.by_platform.periods == ("2021-W39", "2021-W40", "2021-W41")
+    assert weekly.whole == (1,)
+    found = reading(weekly, "volume")
+    assert (found.value, found.as_of) == (float(weekly.by_platform.payments[1].sum()), "2021-W40")
+    assert reading(weekly, "largest-share").as_of == "2021-W41"
+    assert "no two periods in a row" in reading(weekly, "growth").missing
+    assert reading(measured(tmp_path, period="month"), "value").value is None
+    assert reading(measured(tmp_path, period="day"), "growth").as_of == "2021-10-12"
+
+
 def test_of_one_or_the_worst_of_all(clean: Indicators) -> None:
     use = INDICATORS["liquidity-use"].read(clean)
     assert reading(clean, "liquidity-use").value == max(use.values())
@@ -129,10 +142,13 @@ def test_totals_alone_answer_what_totals_can(tmp_path: Path) -> None:
     generate_returns(market, tmp_path / "returns.csv", seed=1, rows_per_day=2_000, days=ledgers.days(3))
     ledgers.market_in(tmp_path, more="returns: returns.csv\n")
     problems: list[Problem] = []
-    read = read_payments(tmp_path, Payments(market="market.yaml"), problems, where=lambda *keys: ("plan.yaml", 7))
+    read = read_payments(
+        tmp_path, Payments(market="market.yaml", period="day"), problems, where=lambda *keys: ("plan.yaml", 7)
+    )
     assert read is not None, problems
-    totals, records = indicators_of(read), measured(tmp_path)
-    for name in ("volume", "value", "largest-share", "hhi"):
+    totals, records = indicators_of(read), measured(tmp_path, period="day")
+    for name in ("volume", "value", "average-ticket", "growth", "largest-share", "hhi"):
+        assert reading(totals, name).value is not None
         assert reading(totals, name).value == reading(records, name).value
     assert totals.sides == ()
     assert doubts(totals) == ()

@@ -389,7 +389,7 @@ def test_quality_in_words():
     assert by_kind["duplicate"][1:] == ("nothing found", "", "", "")
     assert "2 amounts below nought" in doubt(found)
     assert doubt(indicators(missing=())) == ""
-    assert "1 expected days have no figures" in doubt(indicators())
+    assert "1 expected day without figures" in doubt(indicators())
     assert all("{" not in meaning(kind) for kind in KINDS)
 
 
@@ -397,7 +397,7 @@ def test_quality_in_words():
 def test_totals_that_do_not_agree_are_in_doubt_without_any_record():
     found = replace(totals(), sides=(Difference(DAYS[0], "", "sent", 5 * BN, 4 * BN),))
     said = doubt(found)
-    assert said.startswith("In doubt, so that no gate on these days passes: on 1 days what institutions returned")
+    assert said.startswith("In doubt, so that no gate on these days passes: on 1 day what institutions returned")
     assert "On 2021-10-30, for example, 5.00 bn CNY was returned as sent and 4.00 bn CNY as received." in said
     assert said in page(found)
     values = payment_values(found)
@@ -459,8 +459,10 @@ def test_indicators_by_the_name_that_a_gate_gives_them():
     assert heads == ("name", "indicator", "value", "as of")
     by_name = {row[0]: row for row in rows}
     assert set(by_name) == set(INDICATORS)
-    assert by_name["value"][2] == "12.00 bn CNY"
-    assert by_name["largest-share"][2:] == ("45.00 %", "2021-10-30/2021-11-01")
+    assert by_name["value"][2] == "– (no period whose days all have figures)"
+    daily = {row[0]: row for row in indicator_rows(indicators(period="day", by_platform=replace(indicators().by_platform, periods=("2021-10-30", "2021-10-31"))))[1]}  # fmt: skip
+    assert daily["value"][2:] == ("12.00 bn CNY", "2021-10-31")
+    assert by_name["largest-share"][2:] == ("45.00 %", "2021-11")
     assert by_name["peak-net-debit"][2] == "6.00 bn CNY (bank-a)"
     assert by_name["reserve-cover"][2] == "1.00 % (alpha)"
     assert "only totals" in {row[0]: row for row in indicator_rows(totals())[1]}["turnover"][2]
@@ -539,7 +541,8 @@ def test_values_survive_json():
     assert values["failures"][0]["fail_too"] == 1
     assert values["cover"][0]["share"] == 0.9
     assert set(values["readings"]) == set(INDICATORS)
-    assert values["readings"]["value"]["value"] == pytest.approx(12e9)
+    assert values["readings"]["value"]["value"] is None
+    assert values["readings"]["largest-share"]["value"] == pytest.approx(0.45)
     assert values["quality"]["faults"][2]["count"] == 2
     assert values["quality"]["effects"][0]["without"] == 1.0
     assert values["quality"] == quality_values(found)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -36,7 +35,6 @@ from poundlock.figures.payment_words import (
     scale,
 )
 from poundlock.figures.pilot_report import drawn
-from poundlock.payments.activity import Period, period_of
 from poundlock.payments.baseline import growth
 from poundlock.payments.concentration import DOMINANCE, Line
 from poundlock.payments.concentration import lines as lines_of_rules
@@ -256,7 +254,7 @@ def volumes_figure(found: Indicators) -> Figure | None:
     if not volumes.periods:
         return None
     payments, value = volumes.payments.sum(axis=1), volumes.value.sum(axis=1)
-    market, days = found.market.market, days_of_periods(found)
+    market, days = found.market.market, found.days_of_periods
     change = growth(value.astype(np.float64))
     rows = tuple(
         (
@@ -282,23 +280,6 @@ def volumes_figure(found: Indicators) -> Figure | None:
     )
 
 
-def days_of_periods(found: Indicators) -> dict[str, tuple[int, int]]:
-    """By period: days that have figures, and days that it has in the calendar."""
-    read = Counter(period_of(day, found.period) for day in found.days)
-    some = {period_of(day, found.period): day for day in found.days}
-    return {period: (read[period], _length(day, found.period)) for period, day in some.items()}
-
-
-def _length(day: dt.date, period: Period) -> int:
-    """Days of the period that holds a day."""
-    name, count = period_of(day, period), 1
-    for step in (dt.timedelta(days=-1), dt.timedelta(days=1)):
-        other = day + step
-        while period_of(other, period) == name:
-            count, other = count + 1, other + step
-    return count
-
-
 def volumes_sentence(found: Indicators) -> str:
     """The last period, how it grew, whether it is whole, and the days far from their baseline."""
     volumes, market = found.by_platform, found.market.market
@@ -309,7 +290,7 @@ def volumes_sentence(found: Indicators) -> str:
     change = growth(volumes.value.sum(axis=1).astype(np.float64))
     if len(change) > 1 and np.isfinite(change[-1]):
         said += f"; in value {percent(float(change[-1]), sign='+')} against {volumes.periods[-2]}"
-    days = days_of_periods(found)
+    days = found.days_of_periods
     late = volumes.periods[-2:]
     part = [f"{p} has figures of {days[p][0]} of {days[p][1]} days" for p in late if days[p][0] < days[p][1]]
     growing = ", which growth does not allow for" if len(late) > 1 else ""

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from poundlock.figures.payment_charts import days_of_periods, reached_by, rule_lines
+from poundlock.figures.payment_charts import reached_by, rule_lines
 from poundlock.figures.payment_flow_charts import folded
 from poundlock.figures.pilot_values import plain
 from poundlock.payments.activity import Volumes
@@ -63,7 +63,7 @@ def payment_values(
 
 def _what(found: Indicators) -> dict[str, Any]:
     """Which market, which days, from what."""
-    market, days = found.market.market, days_of_periods(found)
+    market, days = found.market.market, found.days_of_periods
     return {
         "market": market.name,
         "origin": market.origin,

@@ -79,6 +79,16 @@ def period_of(day: dt.date, period: Period) -> str:
     return names[period]
 
 
+def days_in(day: dt.date, period: Period) -> int:
+    """Days of the period that holds a day."""
+    name, count = period_of(day, period), 1
+    for step in (dt.timedelta(days=-1), dt.timedelta(days=1)):
+        other = day + step
+        while period_of(other, period) == name:
+            count, other = count + 1, other + step
+    return count
+
+
 def volumes(table: pa.Table, period: Period, by: Sequence[By], *, stands_for: int = 1) -> Volumes:
     """Add up a table of ACTIVITY (day, payer_institution, payer_region, platform, payments, value).
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from poundlock.payments.activity import ACTIVITY, RECEIVED, Period, Volumes, volumes
+from poundlock.payments.activity import ACTIVITY, RECEIVED, Period, Volumes, days_in, period_of, volumes
 from poundlock.payments.baseline import Seasonal, seasonal
 from poundlock.payments.concentration import Concentration, concentration
 from poundlock.payments.cover import Cover, Partnership, covers, partnerships
@@ -82,6 +83,19 @@ class Indicators:
     lending: tuple[Partnership, ...] = field(repr=False)
     records: OfRecords | None
     sides: tuple[Difference, ...] = field(default=(), repr=False)
+
+    @property
+    def days_of_periods(self) -> dict[str, tuple[int, int]]:
+        """By period: days that have figures, and days that it has in the calendar."""
+        read = Counter(period_of(day, self.period) for day in self.days)
+        some = {period_of(day, self.period): day for day in self.days}
+        return {name: (read[name], days_in(day, self.period)) for name, day in some.items()}
+
+    @property
+    def whole(self) -> tuple[int, ...]:
+        """Numbers of the periods, as in by_platform, all of whose days have figures."""
+        days = self.days_of_periods
+        return tuple(k for k, name in enumerate(self.by_platform.periods) if days[name][0] == days[name][1])
 
 
 def from_records(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from poundlock.payments.baseline import growth
 from poundlock.payments.indicators import Indicators, OfRecords
@@ -19,7 +20,7 @@ Of = Literal["", "platform", "institution", "region"]
 class Indicator:
     """label: in words. unit: as in Evidence; money is in the market's major unit. of: what it can be asked of, empty for the market as a whole. records: whether
     it needs single records. read: value by name of what it is asked of ('' for the market); NaN where there is none. worst: the largest is
-    the worst, or the smallest."""
+    the worst, or the smallest. over: what part of the days it speaks of; a whole period has figures of all its days."""
 
     label: str
     unit: str
@@ -27,6 +28,7 @@ class Indicator:
     of: Of = ""
     records: bool = False
     worst: Literal["largest", "smallest"] = "largest"
+    over: Literal["all days", "last period", "last whole period"] = "all days"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,24 @@ def _ratio(k: int) -> Callable[[Indicators], dict[str, float]]:
     return lambda i: _last(i.platforms.ratios[:, k])
 
 
+def _whole(i: Indicators, amounts: NDArray[np.float64]) -> dict[str, float]:
+    """Of the last period that is whole."""
+    return _market(amounts[i.whole[-1]]) if i.whole else {}
+
+
 def _change(i: Indicators) -> dict[str, float]:
-    return _last(growth(i.by_platform.value.sum(axis=1).astype(np.float64)))
+    """Of the last two periods, where both are whole and one follows the other."""
+    if len(i.whole) < 2 or i.whole[-1] - i.whole[-2] != 1:
+        return {}
+    return _market(growth(_value(i))[i.whole[-1]])
+
+
+def _value(i: Indicators) -> NDArray[np.float64]:
+    return np.asarray(i.by_platform.value.sum(axis=1), dtype=np.float64)
+
+
+def _payments(i: Indicators) -> NDArray[np.float64]:
+    return np.asarray(i.by_platform.payments.sum(axis=1), dtype=np.float64)
 
 
 def _by_name(names: Iterable[str], values: Iterable[float]) -> dict[str, float]:
@@ -142,29 +160,44 @@ def _faults(i: Indicators) -> dict[str, float]:
 
 
 INDICATORS: Final[dict[str, Indicator]] = {
-    "volume": Indicator("Payments in the last period", "payments", lambda i: _last(i.by_platform.payments.sum(axis=1))),
+    "volume": Indicator(
+        "Payments in the last whole period", "payments", lambda i: _whole(i, _payments(i)), over="last whole period"
+    ),
     "value": Indicator(
-        "Value in the last period", "money", lambda i: _last(i.by_platform.value.sum(axis=1) / _major(i))
+        "Value in the last whole period", "money", lambda i: _whole(i, _value(i) / _major(i)), over="last whole period"
     ),
     "average-ticket": Indicator(
-        "Average payment in the last period",
+        "Average payment in the last whole period",
         "money",
-        lambda i: _last(
-            i.by_platform.value.sum(axis=1) / np.maximum(i.by_platform.payments.sum(axis=1), 1) / _major(i)
-        ),
+        lambda i: _whole(i, _value(i) / np.maximum(_payments(i), 1) / _major(i)),
+        over="last whole period",
     ),
-    "growth": Indicator("Growth of value, last period over the one before", "share", _change),
+    "growth": Indicator(
+        "Growth of value, last whole period over the one before", "share", _change, over="last whole period"
+    ),
     "spikes": Indicator("Days far from their seasonal baseline", "days", _spikes),
     "share": Indicator(
         "Share of value in the last period",
         "share",
         lambda i: _by_name(i.platforms.who, i.platforms.share[-1]) if i.platforms.periods else {},
         of="platform",
+        over="last period",
     ),
-    "largest-share": Indicator("Share of the largest platform (CR1), last period", "share", _ratio(0)),
-    "two-largest-share": Indicator("Share of the two largest platforms (CR2), last period", "share", _ratio(1)),
-    "three-largest-share": Indicator("Share of the three largest platforms (CR3), last period", "share", _ratio(2)),
-    "hhi": Indicator("Herfindahl-Hirschman index of platforms, last period", "index", lambda i: _last(i.platforms.hhi)),
+    "largest-share": Indicator(
+        "Share of the largest platform (CR1), last period", "share", _ratio(0), over="last period"
+    ),
+    "two-largest-share": Indicator(
+        "Share of the two largest platforms (CR2), last period", "share", _ratio(1), over="last period"
+    ),
+    "three-largest-share": Indicator(
+        "Share of the three largest platforms (CR3), last period", "share", _ratio(2), over="last period"
+    ),
+    "hhi": Indicator(
+        "Herfindahl-Hirschman index of platforms, last period",
+        "index",
+        lambda i: _last(i.platforms.hhi),
+        over="last period",
+    ),
     "value-between-regions": Indicator("Share of value that crosses regions", "share", _between, records=True),
     "peak-net-debit": Indicator("Largest net debit within a day", "money", _peaks, of="institution", records=True),
     "liquidity-use": Indicator("Peak net debits over value sent", "share", _use, of="institution", records=True),
@@ -199,7 +232,11 @@ def reading(found: Indicators, name: str, of: str | None = None) -> Reading:
     """One indicator of a period. of: a platform, institution or region (or a kind of fault); None: the worst. Raises KeyError for a name that is not in INDICATORS."""
     asked = INDICATORS[name]
     unit = found.market.market.currency if asked.unit == "money" else asked.unit
-    span = f"{found.days[0]}/{found.days[-1]}"
+    span, periods = f"{found.days[0]}/{found.days[-1]}", found.by_platform.periods
+    if asked.over == "last period" and periods:
+        span = periods[-1]
+    elif asked.over == "last whole period" and found.whole:
+        span = periods[found.whole[-1]]
 
     def none(why: str) -> Reading:
         return Reading(name, of or "", None, unit, span, why)
@@ -212,7 +249,12 @@ def reading(found: Indicators, name: str, of: str | None = None) -> Reading:
     if of is not None:
         return Reading(name, of, values[of], unit, span) if of in values else none(f"no figure for '{of}'")
     if not values:
-        return none("no figure in this period")
+        lacks = {"last whole period": "no period whose days all have figures", "last period": "no period with payments"}
+        return none(
+            "no two periods in a row whose days all have figures"
+            if name == "growth"
+            else lacks.get(asked.over, "no figure in this period")
+        )
     pick = max if asked.worst == "largest" else min
     who = pick(values, key=lambda one: values[one])
     return Reading(name, who, values[who], unit, span)
