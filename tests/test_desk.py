@@ -42,6 +42,8 @@ def test_shipped_tables_are_those_that_the_script_makes(example: str, tmp_path: 
     made = sorted(tmp_path.iterdir())
     assert made
     for path in made:
+        if path.name == "payment_service.csv":
+            continue  # its daily flows come from the ledger: test_examples_ledger.py
         assert path.read_bytes() == (EXAMPLES / example / path.name).read_bytes(), path.name
 
 
