@@ -13,12 +13,11 @@ import hashlib
 import json
 import math
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import duckdb
@@ -86,40 +85,34 @@ def bare(columns: tuple[str, ...]) -> str:
     return f"SELECT {', '.join(parts)} FROM read_parquet({{files}})"
 
 
-def seconds(work: Callable[[], object], runs: int) -> float:
-    """Median of so many runs."""
-    found = []
+def in_turn(works: Sequence[Callable[[], object]], runs: int) -> list[float]:
+    """Shortest of so many runs of each, run in turn, so that what else the machine does falls on all alike."""
+    found: list[list[float]] = [[] for _ in works]
     for _ in range(runs):
-        start = time.perf_counter()
-        work()
-        found.append(time.perf_counter() - start)
-    return statistics.median(found)
+        for work, times in zip(works, found, strict=True):
+            start = time.perf_counter()
+            work()
+            times.append(time.perf_counter() - start)
+    return [min(times) for times in found]
 
 
-def by_hand(store: Store, runs: int, one_query: bool) -> dict[str, tuple[float, float | None, float, int]]:
-    """By partial: per day, one query, bare scan (seconds), bytes of the columns."""
-    days, found = read_days(store)[0], {}
+def timed(store: Store, partial: Partial, runs: int, one_query: bool) -> tuple[float, float | None, float, float]:
+    """Seconds: by hand per day, by hand in one query, a bare scan, ours."""
+    days, engine = read_days(store)[0], DuckDB(store.ledger, threads=2)
+    sql, scan = BY_NAME[partial.name].replace(MINUTE, QUICK_MINUTE), bare(READ[partial.name])
     files = "[" + ", ".join(f"'{day.path}'" for day in days) + "]"
-    for name, columns in READ.items():
-        with duckdb.connect(config={"threads": 2}) as connection:
-            connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
-            sql = BY_NAME[name].replace(MINUTE, QUICK_MINUTE)
-            each = seconds(
-                lambda sql=sql, c=connection: [
-                    c.sql(sql.format(file=d.path, day=d.day)).to_arrow_table() for d in days
-                ],
-                runs,
-            )
-            scan = bare(columns)
-            nothing = seconds(
-                lambda scan=scan, c=connection: [c.sql(scan.format(files=f"'{d.path}'")).fetchall() for d in days], runs
-            )
-            whole = None
-            if one_query and name in ("activity", "received", "region-flows", "institution-flows"):
-                text = sql.replace("'{file}'", files)
-                whole = seconds(lambda text=text, c=connection: c.sql(text).to_arrow_table(), runs)
-        found[name] = each, whole, nothing, sum(sizes(day.path, columns) for day in days)
-    return found
+    with duckdb.connect(config={"threads": 2}) as hand:
+        hand.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
+        works: list[Callable[[], object]] = [
+            lambda: [computed(partial, engine, day.path, day.day) for day in days],
+            lambda: [hand.sql(sql.format(file=day.path, day=day.day)).to_arrow_table() for day in days],
+            lambda: [hand.sql(scan.format(files=f"'{day.path}'")).fetchall() for day in days],
+        ]
+        if one_query and "{day}" not in sql:
+            works.append(lambda: hand.sql(sql.replace("'{file}'", files)).to_arrow_table())
+        mine, each, nothing, *whole = in_turn(works, runs)
+    engine.close()
+    return each, whole[0] if whole else None, nothing, mine
 
 
 def sizes(path: Path, columns: tuple[str, ...]) -> int:
@@ -128,13 +121,6 @@ def sizes(path: Path, columns: tuple[str, ...]) -> int:
     groups = [metadata.row_group(k) for k in range(metadata.num_row_groups)]
     names = [group.column(c).path_in_schema for group in groups[:1] for c in range(group.num_columns)]
     return sum(group.column(names.index(name)).total_compressed_size for group in groups for name in columns)
-
-
-def ours(store: Store, partial: Partial, runs: int) -> float:
-    days, engine = read_days(store)[0], DuckDB(store.ledger, threads=2)
-    found = seconds(lambda: [computed(partial, engine, day.path, day.day) for day in days], runs)
-    engine.close()
-    return found
 
 
 def child(folder: Path, keep: bool) -> None:
@@ -165,18 +151,21 @@ def report(folder: Path, rows: int, runs: int, one_query: bool) -> dict[str, flo
     for partial in PARTIALS:  # kernels compiled, files in the page cache
         day = read_days(store)[0][0]
         computed(partial, DuckDB(store.ledger, threads=2), day.path, day.day)
-    hand, times = by_hand(store, runs, one_query), {}
-    print(f"\n{rows:,} rows in {len(read_days(store)[0])} days; seconds, median of {runs}")
+    times = {}
+    days = read_days(store)[0]
+    print(f"\n{rows:,} rows in {len(days)} days; seconds, best of {runs} in turn")
     print(
         f"{'partial':20}{'by hand, a day':>16}{'one query':>12}{'ours':>10}{'ratio':>8}{'bare scan':>11}{'of bare':>9}{'MB read':>9}{'M rows/s':>10}"
     )
     for partial in PARTIALS:
-        each, whole, nothing, size = hand[partial.name]
-        times[partial.name] = mine = ours(store, partial, runs)
+        each, whole, nothing, mine = timed(store, partial, runs, one_query)
+        times[partial.name] = mine
+        size = sum(sizes(day.path, READ[partial.name]) for day in days)
         better = min(each, whole) if whole is not None else each
         told = "-" if whole is None else f"{whole:.2f}"
         print(
-            f"{partial.name:20}{each:16.2f}{told:>12}{mine:10.2f}{mine / better:8.2f}{nothing:11.2f}{mine / nothing:9.2f}{size / 1e6:9.0f}{rows / mine / 1e6:10.1f}"
+            f"{partial.name:20}{each:16.2f}{told:>12}{mine:10.2f}{mine / better:8.2f}{nothing:11.2f}{mine / nothing:9.2f}{size / 1e6:9.0f}{rows / mine / 1e6:10.1f}",
+            flush=True,
         )
     cold = in_child(folder / f"{rows}")
     first, again = in_child(folder / f"{rows}", "--keep"), in_child(folder / f"{rows}", "--keep")

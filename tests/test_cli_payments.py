@@ -115,11 +115,14 @@ def test_flows_become_exposures(made: Path, tmp_path: Path) -> None:
         "regions",
         "service",
         "failures",
+        "outages",
     }
     with (tmp_path / "flows" / "failures.csv").open() as stream:
         failures = list(csv.DictReader(stream))
-    assert {row["scenario"] for row in failures} == {f"{name} does not settle" for name in ledgers.INSTITUTIONS}
-    assert all(bool(row["loss"]) != bool(row["outage_days"]) for row in failures)
+    assert {row["scenario"] for row in failures} <= {f"{name} does not settle" for name in ledgers.INSTITUTIONS}
+    assert all(float(row["loss"]) > 0 for row in failures)
+    with (tmp_path / "flows" / "outages.csv").open() as stream:
+        assert [row["institution"] for row in csv.DictReader(stream)] == list(ledgers.INSTITUTIONS)
 
 
 def test_totals_alone_are_enough_for_shares(made: Path, tmp_path: Path) -> None:
@@ -133,6 +136,11 @@ def test_totals_alone_are_enough_for_shares(made: Path, tmp_path: Path) -> None:
     assert "what institutions returned as sent is not what they returned as received" in run("check", market).stdout
     bare = run("check", ledgers.market_in(tmp_path / "bare", 1), code=2)
     assert "without records and without totals" in bare.output
+    one_of_two = ledgers.market_in(tmp_path, 2, more="returns: returns.csv\n")
+    assert "1 expected day without figures" in run("check", one_of_two).stdout
+    assert (
+        "no day of totals" in run("check", one_of_two, "--first", "2021-10-02", "--last", "2021-10-02", code=2).output
+    )
 
 
 def test_what_is_not_there_is_a_problem_with_its_cure(made: Path, tmp_path: Path) -> None:
@@ -162,6 +170,24 @@ def test_what_is_not_there_is_a_problem_with_its_cure(made: Path, tmp_path: Path
         code=2,
     )
     assert "not before" in turned.output
+
+
+def test_a_day_that_cannot_be_read_is_missing_and_the_others_count(made: Path, tmp_path: Path) -> None:
+    shutil.copytree(made, tmp_path / "own")
+    market, store = tmp_path / "own" / "market.yaml", tmp_path / "own" / "store"
+    (store / "days" / "2021-10-03.json").write_text("{")
+    told = run("check", market, "--store", store)
+    assert "2021-10-03" in told.output
+    assert "1 expected day without figures" in told.stdout
+
+
+def test_ledgers_that_cannot_be_made_are_refused(made: Path, tmp_path: Path) -> None:
+    few = run("generate", made / "market.yaml", "--out", tmp_path, "--rows", 1, "--faults", 50, code=2)
+    assert "Cure" in few.output
+    turned = run(
+        "generate", made / "market.yaml", "--out", tmp_path, "--first", "2021-10-02", "--last", "2021-10-01", code=2
+    )
+    assert "lies before the first" in turned.output
 
 
 def test_the_dictionary_is_the_ledger() -> None:

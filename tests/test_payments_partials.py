@@ -5,11 +5,12 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import ledgers
 from payments_sql import BY_NAME
-from poundlock.payments.engines import DuckDB
+from poundlock.payments.engines import DuckDB, EngineFailed
 from poundlock.payments.indicators import PARTIALS
 from poundlock.payments.market import MarketFile
 from poundlock.payments.partials import Ledger, Partial, added, computed, partials
@@ -98,9 +99,9 @@ def test_the_engine_is_closed_to_the_outside(tmp_path: Path) -> None:
         "SELECT * FROM '/etc/passwd'",
         f"COPY (SELECT 1) TO '{secret}'",
     ):
-        with pytest.raises(duckdb.Error):
+        with pytest.raises(EngineFailed):
             engine.rows(query, day.path, day.day)
-    with pytest.raises(duckdb.Error):
+    with pytest.raises(EngineFailed):
         engine.rows("SET enable_external_access = true", day.path, day.day)
     assert secret.read_text() == "a\n1\n"
 
@@ -110,3 +111,19 @@ def test_a_path_with_a_quote_is_a_path(tmp_path: Path) -> None:
     day = read_days(store)[0][0]
     engine = DuckDB(store.ledger)
     assert engine.rows('SELECT count(*) AS n FROM "ledger"', day.path, day.day).column("n").to_pylist() == [day.rows]
+
+
+def test_a_damaged_file_and_a_sum_that_does_not_fit_are_told(tmp_path: Path) -> None:
+    _, store = ledgers.made(tmp_path, 1, rows=50)
+    day, engine = read_days(store)[0][0], DuckDB(store.ledger)
+    table = pq.read_table(day.path)
+    at = table.column_names.index("amount")
+    huge = pa.array([2**62] * table.num_rows, pa.int64())
+    pq.write_table(table.set_column(at, table.schema.field(at), huge), day.path)
+    for partial in PARTIALS[:1] + tuple(p for p in PARTIALS if p.name == "minutes"):
+        with pytest.raises(EngineFailed, match="larger unit of money"):
+            computed(partial, engine, day.path, day.day)
+    day.path.write_bytes(day.path.read_bytes()[:-200])
+    for partial in PARTIALS:
+        with pytest.raises(EngineFailed, match="ingest the file of that day again"):
+            computed(partial, engine, day.path, day.day)

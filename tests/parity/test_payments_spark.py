@@ -1,12 +1,13 @@
 """The same expressions on Spark: every partial equal to the last bit to what DuckDB and the kernels give."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 import ledgers
 from conftest import require
-from poundlock.payments.engines import DuckDB, Spark, spark_installed
+from poundlock.payments.engines import DuckDB, EngineFailed, Spark, spark_installed
 from poundlock.payments.indicators import PARTIALS, from_records
 from poundlock.payments.market import MarketFile
 from poundlock.payments.partials import Ledger, Partial, computed
@@ -63,5 +64,10 @@ def test_every_indicator_is_the_same(spark: Spark, made: tuple[MarketFile, Store
 
 def test_a_sum_beyond_64_bits_is_an_error_not_a_number(spark: Spark, made: tuple[MarketFile, Store]) -> None:
     day = read_days(made[1])[0][0]
-    with pytest.raises(Exception, match=r"(?i)overflow"):
+    with pytest.raises(EngineFailed, match=r"(?i)overflow"):
         spark.rows("SELECT sum(amount * 0 + 9000000000000000000) AS v FROM `ledger`", day.path, day.day)
+
+
+def test_a_file_that_is_not_there_is_told_with_its_cure(spark: Spark, tmp_path: Path) -> None:
+    with pytest.raises(EngineFailed, match="every worker sees the store"):
+        spark.rows(PARTIALS[0].sql(spark), tmp_path / "2021-10-01.parquet", ledgers.FIRST)

@@ -44,7 +44,7 @@ answers it; `poundlock check` finds everything that is wrong with a plan without
 `poundlock reproduce` check what it hands out.
 
 **Exit status**: 0 the command did its work, whatever the verdict; 1 the register's rules refuse it, or a pack does not verify; 2 the plan, a
-table or the call is wrong; 130 interrupted. Unless it is 0, nothing was written.
+table or the call is wrong; 130 interrupted. Unless it is 0, nothing was written; only `payments ingest` takes the days that are right, and says so.
 """,
 )
 for name, command in (

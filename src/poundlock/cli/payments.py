@@ -107,7 +107,8 @@ def ingest_command(
         done = ingest(described, into, files, received=now.isoformat(timespec="seconds"), today=now.date())
     _tell_ingested(done, json)
     if done.problems:
-        refuse_problems(ProblemsFound(done.problems), "the files", json=False)
+        outcome = "files without a problem were taken, these were not"
+        refuse_problems(ProblemsFound(done.problems), "the files", json=False, outcome=outcome)
 
 
 @payments_app.command("check")
@@ -216,6 +217,8 @@ def generate_command(
             (first.date() if first else described.market.first_day),
             (last.date() if last else described.market.last_day),
         )
+        if end < start:
+            refuse(f"The last day, {end}, lies before the first, {start}. Cure: give --first and --last in order.")
         days = [start + dt.timedelta(days=k) for k in range((end - start).days + 1)]
         planted = Planted(
             duplicates=faults,
@@ -228,7 +231,10 @@ def generate_command(
         )
         out.mkdir(parents=True, exist_ok=True)
         with progress(f"Synthetic records of {described.market.name}", len(days)):
-            written = generate(described, out, seed=seed, rows_per_day=rows, days=days, planted=planted)
+            try:
+                written = generate(described, out, seed=seed, rows_per_day=rows, days=days, planted=planted)
+            except ValueError as cannot:
+                refuse(f"{cannot}. Cure: more --rows, fewer --faults, or another folder.")
     console_of_results().print(Text(f"Written: {len(written)} days in {out}"), soft_wrap=True)
 
 
@@ -285,9 +291,13 @@ def _found(
             market=str(market), store=None if store is None else str(store), period=period,
             first_day=first.date() if first else None, last_day=last.date() if last else None,
         )  # fmt: skip
-        read: PaymentsRead | None = read_payments(Path(), asked, problems, where=lambda *keys: (str(market), None))
+        read: PaymentsRead | None = read_payments(
+            Path(), asked, problems, where=lambda *keys: (str(market), None), whole=False
+        )
         if read is None:
             raise ProblemsFound(problems)
+        for broken in read.broken:
+            Console(stderr=True).print(Text(f"{broken}"), soft_wrap=True)
         with progress(f"Payments of {read.market.market.name}", len(read.days)) as report:
             return indicators_of(read, engine=engine, master=master, keep=True, progress=report)
 

@@ -61,15 +61,17 @@ def console_of_results() -> Console:
     return console
 
 
-def refuse_problems(found: ProblemsFound, where: object, json: bool) -> NoReturn:
-    """Every Problem with its place and cure, and end."""
+def refuse_problems(
+    found: ProblemsFound, where: object, json: bool, outcome: str = "nothing was run or written"
+) -> NoReturn:
+    """Every Problem with its place and cure, and end. outcome: what came of the rest, in words."""
     if json:
         told = [{k: getattr(p, k) for k in ("file", "line", "found", "expected", "cure")} for p in found.problems]
         print_json({"ok": False, "problems": told})
     console = Console(stderr=True, highlight=False)
     count = len(found.problems)
     head = (f"{count} {'problem' if count == 1 else 'problems'}", "bold red")
-    console.print(Text.assemble(head, f" in {where}; nothing was run or written."), soft_wrap=True)
+    console.print(Text.assemble(head, f" in {where}; {outcome}."), soft_wrap=True)
     for problem in found.problems[:SHOWN_PROBLEMS]:
         place = problem.file if problem.line is None else f"{problem.file}:{problem.line}"
         console.print(Text.assemble("\n", (place, "bold")), soft_wrap=True)

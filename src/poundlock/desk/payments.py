@@ -12,13 +12,13 @@ from pathlib import Path
 from poundlock.evidence import Doubt, Evidence
 from poundlock.payments.cover import covers, facts, partnerships
 from poundlock.payments.declared import Payments
-from poundlock.payments.engines import DuckDB, Engine, EngineName, Spark
+from poundlock.payments.engines import DuckDB, Engine, EngineFailed, EngineName, Spark
 from poundlock.payments.indicators import Indicators, Progress, from_records, from_returns
 from poundlock.payments.market import MarketFile, read_market
 from poundlock.payments.partials import Ledger
 from poundlock.payments.readings import INDICATORS, reading
 from poundlock.payments.store import Day, Store, missing_days, open_store, read_days
-from poundlock.problems import Problem, Where
+from poundlock.problems import Problem, ProblemsFound, Where
 from poundlock.reading import InputFile
 from poundlock.rollout.plan import PaymentsGate
 from poundlock.rules import Fact
@@ -26,47 +26,70 @@ from poundlock.rules import Fact
 
 @dataclass(frozen=True)
 class PaymentsRead:
-    """The market and the days of records that count. store: None where only totals were sent in. missing: expected days without records."""
+    """The market and the days that count. store, days: None and empty where only totals were sent in. first, last: of the days that are expected; missing: those without
+    figures. broken: days that are there and cannot be read, which are missing too."""
 
     declared: Payments
     market: MarketFile = field(repr=False)
+    first: dt.date
+    last: dt.date
     store: Store | None = field(repr=False)
     days: tuple[Day, ...] = field(repr=False)
     missing: tuple[dt.date, ...]
-    inputs: tuple[InputFile, ...] = field(repr=False)
+    broken: tuple[Problem, ...] = ()
+    inputs: tuple[InputFile, ...] = field(default=(), repr=False)
 
 
-def read_payments(folder: Path, declared: Payments, problems: list[Problem], *, where: Where) -> PaymentsRead | None:
-    """Read the market file, its tables and the store's list of days; adds every Problem, returns None if there was one."""
+def read_payments(
+    folder: Path, declared: Payments, problems: list[Problem], *, where: Where, whole: bool = True
+) -> PaymentsRead | None:
+    """Read the market file, its tables and the store's list of days; adds every Problem, returns None if there was one.
+
+    whole: a day that cannot be read is a Problem, and every file is digested, as a plan needs it; otherwise such a day is only missing.
+    """
     before = len(problems)
     market = read_market(folder / declared.market, problems, declared_at=where("market"))
-    if declared.store is None:
-        if market is not None and market.returns is None:
-            found = "a market without records and without totals"
-            problems.append(Problem(*where("market"), found, "a store, or returns in the market file", "name either"))
-        return (
-            None
-            if market is None or len(problems) > before
-            else PaymentsRead(declared, market, None, (), (), market.inputs)
-        )
     if market is None:
         return None
-    currency, places = market.market.currency, market.market.minor_units
-    at = where("store")
-    store = open_store(folder / declared.store, problems, currency=currency, minor_units=places, declared_at=at)
+    of = market.market
+    first, last = declared.first_day or of.first_day, declared.last_day or of.last_day
+    if declared.store is None:
+        return _totals(declared, market, first, last, problems, where)
+    store = open_store(
+        folder / declared.store, problems, currency=of.currency, minor_units=of.minor_units, declared_at=where("store")
+    )
     if store is None:
         return None
-    first, last = declared.first_day or market.market.first_day, declared.last_day or market.market.last_day
     all_days, broken = read_days(store)
-    problems.extend(broken)
     days = tuple(day for day in all_days if first <= day.day <= last)
     if not days and not broken:
         found = f"no day of records from {first} to {last}"
         problems.append(Problem(*where("store"), found, "at least one", "ingest records, or correct the days"))
+    problems.extend(broken if whole or not days else ())
     if len(problems) > before:
         return None
-    missing = tuple(missing_days(days, first, last))
-    return PaymentsRead(declared, market, store, days, missing, (*market.inputs, *_digested(store, days)))
+    inputs = (*market.inputs, *_digested(store, days)) if whole else market.inputs
+    return PaymentsRead(
+        declared, market, first, last, store, days, tuple(missing_days(days, first, last)), broken, inputs
+    )
+
+
+def _totals(
+    declared: Payments, market: MarketFile, first: dt.date, last: dt.date, problems: list[Problem], where: Where
+) -> PaymentsRead | None:
+    """A market of which only totals were sent in."""
+    if market.returns is None:
+        found = "a market without records and without totals"
+        problems.append(Problem(*where("market"), found, "a store, or returns in the market file", "name either"))
+        return None
+    have = {day for day in market.returns.day if first <= day <= last}
+    if not have:
+        found = f"no day of totals from {first} to {last}"
+        problems.append(Problem(*where("market"), found, "at least one", "add totals, or correct the days"))
+        return None
+    expected = (first + dt.timedelta(days=k) for k in range((last - first).days + 1))
+    missing = tuple(day for day in expected if day not in have)
+    return PaymentsRead(declared, market, first, last, None, (), missing, inputs=market.inputs)
 
 
 def _digested(store: Store, days: tuple[Day, ...]) -> Iterator[InputFile]:
@@ -85,29 +108,37 @@ def indicators_of(
     keep: bool = False,
     progress: Progress | None = None,
 ) -> Indicators:
-    """Every indicator of the days. master: of Spark. keep: partials in the store, for the next time; without it nothing is written anywhere."""
+    """Every indicator of the days. master: of Spark. keep: partials that are in the store are used, and new ones kept; without it all are computed, and
+    nothing is written. Raises ProblemsFound where the engine cannot do it."""
     period, missing = read.declared.period, read.missing
     if read.store is None:
-        return from_returns(read.market, period=period, missing=missing)
-    runs: Engine = DuckDB(read.store.root / "ledger") if engine == "duckdb" else Spark(master)
+        return from_returns(read.market, read.first, read.last, period=period, missing=missing)
+    runs: Engine | None = None
     try:
+        runs = DuckDB(read.store.ledger) if engine == "duckdb" else Spark(master)
         ledger = Ledger(read.store, read.days, runs, keep=keep)
         return from_records(read.market, ledger, period=period, missing=missing, progress=progress)
+    except EngineFailed as failed:
+        expected = "an engine that reads every day of the store"
+        raise ProblemsFound(
+            [Problem(os.fspath(read.store.root), None, failed.found, expected, failed.cure)]
+        ) from failed
     finally:
-        runs.close()
+        if runs is not None:
+            runs.close()
 
 
 def payments_evidence(gate: PaymentsGate, found: Indicators, digest: str) -> Evidence:
-    """The figure that a gate asks for. Whatever is wrong with the records of these days is a doubt of every figure."""
+    """The figure that a gate asks for. Whatever is wrong with the records of these days is a doubt of every figure that stands on them."""
     asked = reading(found, gate.indicator, gate.of)
     return Evidence(
         metric=gate.indicator + (f" of {asked.of}" if asked.of else ""),
         value=asked.value,
         unit=asked.unit,
         as_of=asked.as_of,
-        method=method_words(found),
+        method="tables of the market" if INDICATORS[gate.indicator].tables else method_words(found),
         inputs=digest,
-        doubts=() if gate.indicator == "faults" else doubts(found),
+        doubts=() if gate.indicator == "faults" or INDICATORS[gate.indicator].tables else doubts(found),
         missing=asked.missing,
     )
 

@@ -26,9 +26,9 @@ def flow_tables(
     """CSV texts by file name. Money in `unit` major units, to the last minor unit.
 
     settlement.csv: layer, creditor, debtor, amount, as a system's exposures, of pairs with any. institutions.csv, regions.csv: payer, payee, payments, value over all
-    days. service.csv: institution, platform, daily_flow: value received a day through each platform. failures.csv: scenario, institution, loss,
-    outage_days, as named scenarios of a plan: each participant fails to settle on the day of most value, is still for a day, and the others lose what their position
-    was made worse by. Raises ValueError where only totals were
+    days. service.csv: institution, platform, daily_flow: value received a day through each platform. failures.csv: scenario, institution, loss, as
+    named scenarios of a plan: each participant fails to settle on the day of most value, and the others lose what their position was made worse by; outages.csv:
+    scenario, institution, outage_days: each is still for a day. Raises ValueError where only totals were
     sent in.
     """
     records = found.records
@@ -47,17 +47,16 @@ def flow_tables(
         "institutions.csv": _csv(("payer", "payee", "payments", "value"), _pairs(records.flows, minor)),
         "regions.csv": _csv(("payer", "payee", "payments", "value"), _pairs(records.regions, minor)),
         "service.csv": _csv(("institution", "platform", "daily_flow"), service),
-        "failures.csv": _csv(("scenario", "institution", "loss", "outage_days"), _failures(records, minor)),
+        "failures.csv": _csv(("scenario", "institution", "loss"), _failures(records, minor)),
+        "outages.csv": _csv(("scenario", "institution", "outage_days"), [(f"{n} stands still", n, "1") for n in names]),
     }
 
 
 def _failures(records: OfRecords, minor: int) -> Iterable[tuple[str, ...]]:
     for name, one in records.failures:
-        scenario = f"{name} does not settle"
-        yield scenario, name, "", "1"
         lost = losses(one)
         for k in np.flatnonzero(lost > 0.0):
-            yield scenario, records.flows.names[k], _money(float(lost[k]), minor), ""
+            yield f"{name} does not settle", records.flows.names[k], _money(float(lost[k]), minor)
 
 
 def _pairs(flows: Flows, minor: int) -> Iterable[tuple[str, ...]]:

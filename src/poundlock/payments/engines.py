@@ -32,6 +32,14 @@ LAST_MINUTE: Final = 1439
 _TYPES: Final = {"time": "timestamp", "code": "string", "integer": "int64"}
 
 
+class EngineFailed(Exception):  # noqa: N818 - it carries words for the user
+    """An engine could not start or run a query. found: what happened; cure: what to do; both without a final full stop."""
+
+    def __init__(self, found: str, cure: str) -> None:
+        self.found, self.cure = found, cure
+        super().__init__(f"{found}. Cure: {cure}.")
+
+
 class Engine(Protocol):
     """One place to run queries. name: as on the command line. dialect: of its SQL. local: files are read by this process, so that a
     kernel over Arrow batches may stand in for a query."""
@@ -108,7 +116,14 @@ class DuckDB:
 
     def rows(self, sql: str, path: Path, day: dt.date) -> pa.Table:
         """See Engine."""
-        return self._connection.sql(on_day(sql, path.resolve(), day, self.dialect)).to_arrow_table()
+        try:
+            return self._connection.sql(on_day(sql, path.resolve(), day, self.dialect)).to_arrow_table()
+        except duckdb.OutOfMemoryException as error:
+            cure = "split the market, or use Spark"
+            raise EngineFailed(f"{day} needs more memory than DuckDB was given: {first_line(error)}", cure) from error
+        except duckdb.Error as error:
+            cure = "ingest the file of that day again"
+            raise EngineFailed(f"DuckDB cannot read {day}: {first_line(error)}", cure) from error
 
     def close(self) -> None:
         """See Engine."""
@@ -143,17 +158,30 @@ class Spark:
         builder = SparkSession.builder.master(master).appName("poundlock")
         for name, value in asked.items():
             builder = builder.config(name, value)
-        self._session = builder.getOrCreate()
+        try:
+            self._session = builder.getOrCreate()
+        except Exception as error:
+            cure = "check that Java 17 or newer is installed (JAVA_HOME) and that the master can be reached"
+            raise EngineFailed(f"Spark does not start on '{master}': {first_line(error)}", cure) from error
 
     def rows(self, sql: str, path: Path, day: dt.date) -> pa.Table:
         """See Engine."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # PySpark's word on pandas 3, which is not used here
-            return self._session.sql(on_day(sql, path.resolve(), day, self.dialect)).toArrow()
+            try:
+                return self._session.sql(on_day(sql, path.resolve(), day, self.dialect)).toArrow()
+            except Exception as error:
+                cure = "check that every worker sees the store at this path"
+                raise EngineFailed(f"Spark cannot read {day}: {first_line(error)}", cure) from error
 
     def close(self) -> None:
         """See Engine."""
         self._session.stop()
+
+
+def first_line(error: Exception) -> str:
+    """Of what an error says."""
+    return str(error).strip().splitlines()[0][:300].rstrip(".") if str(error).strip() else type(error).__name__
 
 
 def spark_installed() -> bool:

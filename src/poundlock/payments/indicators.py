@@ -67,7 +67,7 @@ class OfRecords:
 class Indicators:
     """A period of a market. days: that were read, ascending; missing: expected, without figures. by_platform, by_institution, by_region: volumes by
     period, on the payers' side. platforms, institutions: concentration of the same. seasonal: of the value of each day, all together. cover,
-    lending: as returned. sides: days on which the totals that institutions sent in do not agree between senders and receivers. records: None where only totals were sent in."""
+    lending: as returned up to the last day. sides: days on which the totals that institutions sent in do not agree between senders and receivers. records: None where only totals were sent in."""
 
     market: MarketFile = field(repr=False)
     period: Period
@@ -151,13 +151,16 @@ def from_records(
     return _of_activity(market, activity, period, [day.day for day in days], missing, of_records)
 
 
-def from_returns(market: MarketFile, *, period: Period = "month", missing: Sequence[dt.date] = ()) -> Indicators:
+def from_returns(
+    market: MarketFile, first: dt.date, last: dt.date, *, period: Period = "month", missing: Sequence[dt.date] = ()
+) -> Indicators:
     """What totals by day, institution, region and platform say, for an authority that may not hold records: volumes and shares, on the payers'
-    side. Raises ValueError for a market without returns."""
+    side. first, last: days that count. Raises ValueError where there are no returns of these days."""
     returns = market.returns
-    if returns is None or not len(returns.day):
-        raise ValueError("the market names no returns")
-    sent = np.asarray(returns.side == "sent")
+    within = [] if returns is None else [first <= day <= last for day in returns.day]
+    if returns is None or not any(within):
+        raise ValueError("no returns of these days")
+    sent = np.asarray(returns.side == "sent") & np.array(within)
     columns = {
         "day": pa.array(list(returns.day[sent]), pa.date32()),
         "payer_institution": pa.array(list(returns.institution[sent]), pa.string()),
@@ -166,7 +169,7 @@ def from_returns(market: MarketFile, *, period: Period = "month", missing: Seque
         "payments": pa.array(returns.payments[sent], pa.int64()),
         "value": pa.array(returns.value[sent], pa.int64()),
     }
-    days = sorted(set(columns["day"].to_pylist()))
+    days = sorted({day for day, one in zip(returns.day, within, strict=True) if one})
     return _of_activity(market, pa.table(columns), period, days, missing, None, stands_for=1)
 
 
@@ -196,8 +199,10 @@ def _of_activity(
         concentration(by_platform, rest=market.market.rest),
         concentration(by_institution),
         seasonal([dt.date.fromisoformat(day) for day in daily.periods], value),
-        covers(market.reserves) if market.reserves is not None else (),
-        partnerships(market.lending) if market.lending is not None else (),
+        tuple(one for one in (covers(market.reserves) if market.reserves is not None else ()) if one.day <= days[-1]),
+        tuple(
+            one for one in (partnerships(market.lending) if market.lending is not None else ()) if one.day <= days[-1]
+        ),
         records,
         _sides(market, days),
     )

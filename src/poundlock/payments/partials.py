@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from poundlock.payments.engines import Engine, Expression, compiled
+from poundlock.payments.engines import Engine, EngineFailed, Expression, compiled, first_line
 from poundlock.payments.store import Day, Store
 
 Kernel = Callable[[Path, dt.date], pa.Table]
@@ -56,8 +56,8 @@ class Partial:
 
 @dataclass(frozen=True)
 class Ledger:
-    """Days of a store, as one engine reads them. days: ascending. keep: whether partials are kept in the store for the next time; without it
-    nothing is written anywhere."""
+    """Days of a store, as one engine reads them. days: ascending. keep: partials that the store has are used, and new ones are kept there; without it
+    all are computed from the records, and nothing is written."""
 
     store: Store
     days: tuple[Day, ...]
@@ -66,11 +66,15 @@ class Ledger:
 
 
 def computed(partial: Partial, engine: Engine, path: Path, day: dt.date) -> pa.Table:
-    """The partial of one day's file, in the order of its keys. Raises pa.ArrowInvalid where a sum does not fit 64 bits."""
+    """The partial of one day's file, in the order of its keys. Raises EngineFailed where the file cannot be read, or a sum does not fit 64 bits."""
     schema = partial.schema
-    if partial.kernel is None or not engine.local:
-        return engine.rows(partial.sql(engine), path, day).select(schema.names).cast(schema).combine_chunks()
-    found = partial.kernel(path, day).select(schema.names).cast(schema)
+    try:
+        if partial.kernel is None or not engine.local:
+            return engine.rows(partial.sql(engine), path, day).select(schema.names).cast(schema).combine_chunks()
+        found = partial.kernel(path, day).select(schema.names).cast(schema)
+    except (pa.ArrowInvalid, OverflowError, OSError) as error:
+        cure = "ingest the file of that day again; if sums are too large, use a larger unit of money"
+        raise EngineFailed(f"'{partial.name}' of {day} cannot be computed: {first_line(error)}", cure) from error
     return found.sort_by([(key, "ascending") for key in partial.keys]).combine_chunks()
 
 
@@ -79,7 +83,7 @@ def partials(ledger: Ledger, partial: Partial, days: Sequence[Day] | None = None
     folder = ledger.store.root / "partials" / partial.name
     for day in ledger.days if days is None else days:
         kept = folder / f"{day.day}-{day.digest[:12]}-{partial.version}.parquet"
-        table = _read(kept, partial.schema)
+        table = _read(kept, partial.schema) if ledger.keep else None
         if table is None:
             table = computed(partial, ledger.engine, day.path, day.day)
             if ledger.keep:

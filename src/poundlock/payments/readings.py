@@ -20,7 +20,8 @@ Of = Literal["", "platform", "institution", "region"]
 class Indicator:
     """label: in words. unit: as in Evidence; money is in the market's major unit. of: what it can be asked of, empty for the market as a whole. records: whether
     it needs single records. read: value by name of what it is asked of ('' for the market); NaN where there is none. worst: the largest is
-    the worst, or the smallest. over: what part of the days it speaks of; a whole period has figures of all its days."""
+    the worst, or the smallest. over: what part of the days it speaks of; a whole period has figures of all its days.
+    tables: it stands on tables of the market, not on records or totals of payments."""
 
     label: str
     unit: str
@@ -29,6 +30,7 @@ class Indicator:
     records: bool = False
     worst: Literal["largest", "smallest"] = "largest"
     over: Literal["all days", "last period", "last whole period"] = "all days"
+    tables: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,12 +218,14 @@ INDICATORS: Final[dict[str, Indicator]] = {
         of="institution",
         records=True,
     ),
-    "reserve-cover": Indicator("Reserves over customers' money", "share", _cover, of="platform", worst="smallest"),
+    "reserve-cover": Indicator(
+        "Reserves over customers' money", "share", _cover, of="platform", worst="smallest", tables=True
+    ),
     "partner-contribution": Indicator(
-        "Partner's part of joint loans", "share", _contribution, of="institution", worst="smallest"
+        "Partner's part of joint loans", "share", _contribution, of="institution", worst="smallest", tables=True
     ),
     "joint-loans-over-tier1": Indicator(
-        "Bank's part of joint loans with one partner over tier 1", "share", _of_tier1, of="institution"
+        "Bank's part of joint loans with one partner over tier 1", "share", _of_tier1, of="institution", tables=True
     ),
     "faults": Indicator("Records, hours, days or totals in doubt", "found", _faults, records=True),
 }
@@ -238,6 +242,10 @@ def reading(found: Indicators, name: str, of: str | None = None) -> Reading:
     elif asked.over == "last whole period" and found.whole:
         span = periods[found.whole[-1]]
 
+    if asked.tables:
+        rows = found.cover if name == "reserve-cover" else found.lending
+        span = f"{max((row.day for row in rows), default=found.days[-1])}"
+
     def none(why: str) -> Reading:
         return Reading(name, of or "", None, unit, span, why)
 
@@ -245,7 +253,8 @@ def reading(found: Indicators, name: str, of: str | None = None) -> Reading:
         return none("needs single records, and only totals were sent in")
     values = {who: value for who, value in asked.read(found).items() if not math.isnan(value)}
     if name == "faults" and of is None:
-        return Reading(name, "", sum(values.values()), unit, span)
+        once = sum(count for kind, count in values.items() if kind != "late-duplicate")  # they are late ones too
+        return Reading(name, "", once, unit, span)
     if of is not None:
         return Reading(name, of, values[of], unit, span) if of in values else none(f"no figure for '{of}'")
     if not values:
