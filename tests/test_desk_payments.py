@@ -90,6 +90,27 @@ def test_missing_days_are_a_doubt_of_every_figure(tmp_path: Path) -> None:
     assert reading(found, "faults").value == 1.0
 
 
+def test_a_plan_may_stand_on_kept_partials(tmp_path: Path) -> None:
+    ledgers.made(tmp_path, 2, rows=200)
+    declared = Payments(market="market.yaml", store="store", kept=True)
+    problems: list[Problem] = []
+    assert read_payments(tmp_path, declared, problems, where=lambda *keys: ("plan.yaml", 7)) is None
+    assert "2 days without kept partials" in str(problems[0])
+    plain = Payments(market="market.yaml", store="store")
+    read = read_payments(tmp_path, plain, [], where=lambda *keys: ("plan.yaml", 7))
+    assert read is not None
+    wanted = indicators_of(read, keep=True)
+    kept = read_payments(tmp_path, declared, [], where=lambda *keys: ("plan.yaml", 7))
+    assert kept is not None
+    names = {Path(file.name).parent.name for file in kept.inputs}
+    assert {"activity", "minutes", "days"} <= names
+    assert "ledger" not in names
+    for file in (tmp_path / "store" / "ledger").iterdir():
+        file.write_bytes(b"x" * file.stat().st_size)  # nobody looks at the records
+    found = indicators_of(kept)
+    assert payment_values(found) == payment_values(wanted)
+
+
 def test_what_is_not_there_is_no_data(clean: Indicators) -> None:
     for asked in (gate("delay", at_most=1.0), gate("reserve-cover", at_least=0.0), gate("growth", at_most=9.0)):
         evidence = payments_evidence(asked, clean, "d")

@@ -13,9 +13,9 @@ from poundlock.evidence import Doubt, Evidence
 from poundlock.payments.cover import covers, facts, partnerships
 from poundlock.payments.declared import Payments
 from poundlock.payments.engines import DuckDB, Engine, EngineFailed, EngineName, Spark
-from poundlock.payments.indicators import Indicators, Progress, from_records, from_returns
+from poundlock.payments.indicators import Indicators, Progress, from_records, from_returns, partials_of
 from poundlock.payments.market import MarketFile, read_market
-from poundlock.payments.partials import Ledger
+from poundlock.payments.partials import Ledger, Partial, kept_at
 from poundlock.payments.readings import INDICATORS, reading
 from poundlock.payments.store import Day, Store, missing_days, open_store, read_days
 from poundlock.problems import Problem, ProblemsFound, Where
@@ -66,9 +66,14 @@ def read_payments(
         found = f"no day of records from {first} to {last}"
         problems.append(Problem(*where("store"), found, "at least one", "ingest records, or correct the days"))
     problems.extend(broken if whole or not days else ())
+    kept = partials_of(market) if declared.kept else ()
+    if absent := _not_kept(store, days, kept):
+        found = f"{len(absent)} days without kept partials, the first {absent[0]}"
+        cure = "compute them with `poundlock payments indicators`, or leave 'kept' out"
+        problems.append(Problem(*where("kept"), found, "partials of every day", cure))
     if len(problems) > before:
         return None
-    inputs = (*market.inputs, *_digested(store, days)) if whole else market.inputs
+    inputs = (*market.inputs, *_digested(store, days, kept)) if whole else market.inputs
     return PaymentsRead(
         declared, market, first, last, store, days, tuple(missing_days(days, first, last)), broken, inputs
     )
@@ -92,12 +97,18 @@ def _totals(
     return PaymentsRead(declared, market, first, last, None, (), missing, inputs=market.inputs)
 
 
-def _digested(store: Store, days: tuple[Day, ...]) -> Iterator[InputFile]:
-    """Each file of the store that the days stand on, as it is on disk."""
+def _digested(store: Store, days: tuple[Day, ...], kept: tuple[Partial, ...]) -> Iterator[InputFile]:
+    """Each file of the store that the figures stand on, as it is on disk."""
     manifests = [store.root / "days" / f"{day.day}.json" for day in days]
-    for path in (store.root / "market.json", *manifests, *(day.path for day in days)):
+    files = [kept_at(store, partial, day) for partial in kept for day in days] if kept else [day.path for day in days]
+    for path in (store.root / "market.json", *manifests, *files):
         with path.open("rb") as stream:
             yield InputFile(os.fspath(path), hashlib.file_digest(stream, "sha256").hexdigest())
+
+
+def _not_kept(store: Store, days: tuple[Day, ...], needed: tuple[Partial, ...]) -> list[dt.date]:
+    """Days of which a partial is not kept."""
+    return [day.day for day in days if not all(kept_at(store, partial, day).is_file() for partial in needed)]
 
 
 def indicators_of(
@@ -116,7 +127,7 @@ def indicators_of(
     runs: Engine | None = None
     try:
         runs = DuckDB(read.store.ledger) if engine == "duckdb" else Spark(master)
-        ledger = Ledger(read.store, read.days, runs, keep=keep)
+        ledger = Ledger(read.store, read.days, runs, keep=keep or read.declared.kept)
         return from_records(read.market, ledger, period=period, missing=missing, progress=progress)
     except EngineFailed as failed:
         expected = "an engine that reads every day of the store"

@@ -17,6 +17,9 @@ class Payments(Declared):
     """YAML file that describes the market: currency, regions, platforms, participants, days."""
     store: str | None = None
     """Folder that `poundlock payments ingest` filled with records; left out: only the totals that the market file names."""
+    kept: bool = False
+    """Take partials that the store keeps, such as those that a cluster computed, instead of computing them from the records; they are inputs then,
+    beside the list of days, and the files of records are not."""
     period: Literal["day", "week", "month", "quarter", "year"] = "month"
     """By what volumes and shares are added up."""
     first_day: dt.date | None = None

@@ -43,6 +43,11 @@ PARTIALS: Final[tuple[Partial, ...]] = (
 """Everything that is computed from records, a day at a time."""
 
 
+def partials_of(market: MarketFile) -> tuple[Partial, ...]:
+    """Those that this market's indicators stand on: pairs only where participants declare liquidity."""
+    return tuple(partial for partial in PARTIALS if partial is not PAIRS or market.liquidity is not None)
+
+
 @dataclass(frozen=True)
 class OfRecords:
     """What only single records can say. regions, flows: over all days; daily: institutions' flows of each day. through: platforms, and value that

@@ -78,11 +78,15 @@ def computed(partial: Partial, engine: Engine, path: Path, day: dt.date) -> pa.T
     return found.sort_by([(key, "ascending") for key in partial.keys]).combine_chunks()
 
 
+def kept_at(store: Store, partial: Partial, day: Day) -> Path:
+    """Where the partial of a day is kept: under the digest of the day's file, so that a corrected day has none yet."""
+    return store.root / "partials" / partial.name / f"{day.day}-{day.digest[:12]}-{partial.version}.parquet"
+
+
 def partials(ledger: Ledger, partial: Partial, days: Sequence[Day] | None = None) -> Iterator[tuple[Day, pa.Table]]:
     """Each day with its partial, from what is kept or computed now. days: only these."""
-    folder = ledger.store.root / "partials" / partial.name
     for day in ledger.days if days is None else days:
-        kept = folder / f"{day.day}-{day.digest[:12]}-{partial.version}.parquet"
+        kept = kept_at(ledger.store, partial, day)
         table = _read(kept, partial.schema) if ledger.keep else None
         if table is None:
             table = computed(partial, ledger.engine, day.path, day.day)
