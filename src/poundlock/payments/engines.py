@@ -70,24 +70,18 @@ def compiled(expression: Expression, dialect: str, order: tuple[str, ...] = ()) 
 
 
 def on_day(sql: str, path: Path, day: dt.date, dialect: str) -> str:
-    """A compiled query with one day's file in the place of the ledger."""
-    name = '"ledger"' if dialect == "duckdb" else "`ledger`"
-    return sql.replace(name, f"({day_of_file(path, day, dialect)})")
-
-
-def day_of_file(path: Path, day: dt.date, dialect: str) -> str:
-    """The query for one day's file as the table `ledger`."""
-    midnight = (day - EPOCH).days * DAY_US
-    if dialect == "duckdb":
-        since = f"(epoch_us(time) - {midnight})"
-        minute, file = f"least(greatest({since} // {MINUTE_US}, 0), {LAST_MINUTE})", str(path).replace("'", "''")
-        source = f"read_parquet('{file}')"
+    """A compiled query with one day's file in the place of the ledger; the derived columns only where it asks for them."""
+    duck = dialect == "duckdb"
+    file = str(path).replace("'", "''") if duck else str(path).replace("`", "``")
+    source = f"read_parquet('{file}')" if duck else f"parquet.`{file}`"
+    since = f"({'epoch_us' if duck else 'unix_micros'}(time) - {(day - EPOCH).days * DAY_US})"
+    if duck:
+        minute = f"least(greatest({since} // {MINUTE_US}, 0), {LAST_MINUTE})"
     else:
-        since = f"(unix_micros(time) - {midnight})"
-        minute, file = f"least(greatest({since} div {MINUTE_US}, 0L), {LAST_MINUTE}L)", str(path).replace("`", "``")
-        source = f"parquet.`{file}`"
-    names = ", ".join(c.name for c in COLUMNS)
-    return f"SELECT {names}, {since} AS since_us, {minute} AS minute FROM {source}"  # noqa: S608 - quoted above
+        minute = f"least(greatest({since} div {MINUTE_US}, 0L), {LAST_MINUTE}L)"
+    if "since_us" in sql or "minute" in sql:
+        source = f"(SELECT *, {since} AS since_us, {minute} AS minute FROM {source})"  # noqa: S608 - quoted above
+    return sql.replace('"ledger"' if duck else "`ledger`", source)
 
 
 class DuckDB:
