@@ -42,11 +42,12 @@ class EngineFailed(Exception):  # noqa: N818 - it carries words for the user
 
 class Engine(Protocol):
     """One place to run queries. name: as on the command line. dialect: of its SQL. local: files are read by this process, so that a
-    kernel over Arrow batches may stand in for a query."""
+    kernel over Arrow batches may stand in for a query. abreast: days that are worked on at once; `rows` may be called from as many threads."""
 
     name: EngineName
     dialect: str
     local: bool
+    abreast: int
 
     def rows(self, sql: str, path: Path, day: dt.date) -> pa.Table:
         """The answer of one query over one day's file. Whole numbers may come as decimals: the caller casts, exactly or with an error."""
@@ -90,6 +91,7 @@ class DuckDB:
     name: EngineName = "duckdb"
     dialect = "duckdb"
     local = True
+    abreast = 2  # the second day fills the pauses of the first
 
     def __init__(self, folder: Path, *, threads: int = 0, memory_mb: int = 512) -> None:
         """folder: of the ledger's files. threads: 0 for as many as there are processors. memory_mb: bound on what a query holds; beyond
@@ -111,7 +113,8 @@ class DuckDB:
     def rows(self, sql: str, path: Path, day: dt.date) -> pa.Table:
         """See Engine."""
         try:
-            return self._connection.sql(on_day(sql, path.resolve(), day, self.dialect)).to_arrow_table()
+            with self._connection.cursor() as cursor:
+                return cursor.sql(on_day(sql, path.resolve(), day, self.dialect)).to_arrow_table()
         except duckdb.OutOfMemoryException as error:
             cure = "split the market, or use Spark"
             raise EngineFailed(f"{day} needs more memory than DuckDB was given: {first_line(error)}", cure) from error
@@ -130,6 +133,7 @@ class Spark:
     name: EngineName = "spark"
     dialect = "pyspark"
     local = False
+    abreast = 2
 
     def __init__(self, master: str = "local[*]", *, settings: tuple[tuple[str, str], ...] = ()) -> None:
         """settings: further Spark settings, by name. Raises ModuleNotFoundError where PySpark is not installed."""

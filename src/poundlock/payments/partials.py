@@ -1,6 +1,6 @@
 """Partials: what one day of the ledger adds to an indicator. Computed a day at a time, kept, and added up.
 
-Memory is bounded by one day whatever the length of the ledger; a new day costs one day; a corrected day is redone alone, since its partial is
+Memory is bounded by two days, which are worked on at once, whatever the length of the ledger; a new day costs one day; a corrected day is redone alone, since its partial is
 kept under the digest of its file. All engines give the same partial to the last bit: whole numbers, in one order.
 """
 
@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import get_ident
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -84,15 +87,26 @@ def kept_at(store: Store, partial: Partial, day: Day) -> Path:
 
 
 def partials(ledger: Ledger, partial: Partial, days: Sequence[Day] | None = None) -> Iterator[tuple[Day, pa.Table]]:
-    """Each day with its partial, from what is kept or computed now. days: only these."""
-    for day in ledger.days if days is None else days:
+    """Each day with its partial, in order, from what is kept or computed now; as many days at once as the engine works on. days: only these."""
+
+    def one(day: Day) -> pa.Table:
         kept = kept_at(ledger.store, partial, day)
         table = _read(kept, partial.schema) if ledger.keep else None
         if table is None:
             table = computed(partial, ledger.engine, day.path, day.day)
             if ledger.keep:
                 _keep(kept, table)
-        yield day, table
+        return table
+
+    waiting: deque[tuple[Day, Future[pa.Table]]] = deque()
+    with ThreadPoolExecutor(ledger.engine.abreast) as pool:
+        for day in ledger.days if days is None else days:
+            waiting.append((day, pool.submit(one, day)))
+            if len(waiting) > ledger.engine.abreast:
+                first, table = waiting.popleft()
+                yield first, table.result()
+        for day, table in waiting:
+            yield day, table.result()
 
 
 def added(parts: Iterator[tuple[Day, pa.Table]], partial: Partial) -> pa.Table:
@@ -117,6 +131,6 @@ def _read(path: Path, schema: pa.Schema) -> pa.Table | None:
 def _keep(path: Path, table: pa.Table) -> None:
     """Whole or not at all; what is lost here is only computed again."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_suffix(f".{os.getpid()}.half")
+    half = path.with_suffix(f".{os.getpid()}-{get_ident()}.half")
     pq.write_table(table, half, compression="zstd")
     half.replace(path)
