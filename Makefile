@@ -29,7 +29,7 @@ demo: .venv/.installed
 	@$(BIN)/python examples/zhejiang/rehearsal.py build/demo/zhejiang/result.json build/demo/register
 
 test: .venv/.installed-dev
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+	$(BIN)/python -m pytest -n auto
 
 soak: .venv/.installed-dev
 	POUNDLOCK_SOAK=1 $(BIN)/python -m pytest -q tests/laws/test_machine_stateful.py
@@ -46,7 +46,7 @@ check: .venv/.installed-dev
 
 .venv-parity/.installed: requirements-parity.lock pyproject.toml
 	@test -x .venv-parity/bin/python || $(PYTHON) -m venv .venv-parity
-	@.venv-parity/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-parity.lock
+	@.venv-parity/bin/python -m pip install --quiet --disable-pip-version-check --no-compile -r requirements-parity.lock
 	@.venv-parity/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 

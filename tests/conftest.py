@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -25,13 +26,47 @@ ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file stays whole on one worker, and those that read the Zhejiang run share one, since it takes minutes."""
-    sharing = {item.path for item in items if "zhejiang" in getattr(item, "fixturenames", ())}
-    for item in items:
-        place = "zhejiang" if item.path in sharing else f"{item.path.parent.name}-{item.path.stem}"
-        item.add_marker(pytest.mark.xdist_group(place))
+ZHEJIANG_READERS = (
+    "tests/browser/test_report_in_a_browser.py",
+    "tests/golden/test_provinces.py",
+    "tests/test_desk.py",
+    "tests/test_desk_programme.py",
+)
+"""Files that read the Zhejiang run, which takes minutes: one worker makes it and runs them all."""
+
+LONG = (*ZHEJIANG_READERS, "tests/test_cli.py", "tests/test_risk_statistics.py")
+"""Files that take longest: they are started first, so that no worker waits long for another at the end."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where workers share the work, what takes long comes first."""
+    if hasattr(config, "workerinput"):
+        places = {config.rootpath / file: k for k, file in enumerate(LONG)}
+        items.sort(key=lambda item: places.get(item.path, len(LONG)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file stays whole on one worker, and all that read the Zhejiang run stay together.
+
+    Not by --dist loadgroup: pytest-xdist 3.8 writes the group where pytest 9.2 does not read it, and spreads every test.
+    """
+    from xdist.scheduler import LoadFileScheduling
+
+    class Files(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return "zhejiang" if file in ZHEJIANG_READERS else file
+
+    config.option.loadscopereorder = False  # the order is that of the items
+    return Files(config, log)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Who reads the Zhejiang run is listed."""
+    file = item.nodeid.split("::")[0]
+    if "zhejiang" in getattr(item, "fixturenames", ()) and file not in ZHEJIANG_READERS:
+        pytest.fail(f"add {file} to ZHEJIANG_READERS of tests/conftest.py, or the run may be made twice", pytrace=False)
 
 
 def require(available: bool, what: str) -> None:
@@ -67,7 +102,9 @@ def starter_run(starter_source: Path) -> Assessment:
 
 
 @pytest.fixture(scope="session")
-def zhejiang() -> Assessment:
+def zhejiang(tmp_path_factory: pytest.TempPathFactory) -> Assessment:
+    if "PYTEST_XDIST_WORKER" in os.environ:  # the folder of all workers: a second one that makes the run fails here
+        (tmp_path_factory.getbasetemp().parent / "zhejiang-run").touch(exist_ok=False)
     return run(EXAMPLES / "zhejiang" / "plan.yaml")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -201,3 +203,9 @@ def test_every_command_that_writes_has_the_same_options() -> None:
                 assert {name: found[name] for name in shared} == shared, command.name
             assert command.help, command.name
     assert writing == 31
+
+
+def test_a_command_on_the_register_does_not_open_the_desk() -> None:
+    """The desk takes seconds to load, and is wanted only where a plan is read."""
+    code = "import sys\nimport poundlock.register.clerk\nsys.exit('poundlock.desk' in sys.modules)\n"
+    subprocess.run([sys.executable, "-c", code], check=True)

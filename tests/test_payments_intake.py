@@ -1,4 +1,5 @@
-"""Days of records into a store: what is taken is what was delivered; what is refused is told, all of it, with place and cure."""
+"""Days of records into a store: what is taken is what was delivered; what is refused is told, all of it, with place and
+cure."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -140,6 +141,41 @@ def test_types_that_lose_nothing_are_taken(form: str, market: MarketFile, store:
     table = with_column(table, "time", whole).cast(SCHEMA)
     done = taken(market, store, parquet(tmp_path / f"{DAY}.parquet", AS_DELIVERED[form](table)))
     assert not done.problems
+    assert held(store).equals(table)
+
+
+@pytest.mark.parametrize("encoding", ["DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY", "PLAIN"])
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_text_in_any_encoding(
+    encoding: str, version: str, market: MarketFile, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Arrow makes no dictionaries of some of them, and says so only when it comes to one."""
+    monkeypatch.setattr(parquet_ledger, "BATCH", 64)
+    table = records(300)
+    file = tmp_path / f"{DAY}.parquet"
+    options = {"use_dictionary": False, "data_page_version": version, "row_group_size": 70}
+    pq.write_table(table, file, column_encoding={"status": encoding, "platform": encoding}, **options)
+    assert not taken(market, store, file).problems
+    assert held(store).equals(table)
+
+
+def test_text_that_changes_its_encoding_midway(
+    market: MarketFile, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read before is not read twice."""
+    table = records(300)
+    file = parquet(tmp_path / f"{DAY}.parquet", table)
+    monkeypatch.setattr(parquet_ledger, "BATCH", 64)
+    batches = pq.ParquetFile.iter_batches
+
+    def midway(self: pq.ParquetFile, **options: object) -> Iterator[pa.RecordBatch]:
+        for k, batch in enumerate(batches(self, **options)):
+            if k == 2 and pa.types.is_dictionary(batch.schema.field("status").type):
+                raise pa.ArrowNotImplementedError("DecodeArrow of DictAccumulator for DeltaByteArrayDecoder")
+            yield batch
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", midway)
+    assert not taken(market, store, file).problems
     assert held(store).equals(table)
 
 
@@ -305,7 +341,8 @@ def test_a_file_that_changes_while_it_is_read(
 
 
 def test_memory_does_not_grow_with_a_row_group(market: MarketFile, store: Store, tmp_path: Path) -> None:
-    """All records in one row group, which Arrow would read whole: eight times the records, and the pool holds about as much."""
+    """All records in one row group, which Arrow would read whole: eight times the records, and the pool holds about as
+    much."""
     pool = pa.default_memory_pool()
     most = []
     for k, count in enumerate((50_000, 400_000)):

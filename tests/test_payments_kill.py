@@ -1,4 +1,5 @@
-"""A writer of a store that is killed at any moment leaves each day old or new, whole, and no day twice; the next one finishes."""
+"""A writer of a store that is killed at any moment leaves each day old or new, whole, and no day twice; the next one
+finishes."""
 
 from __future__ import annotations
 
@@ -21,8 +22,8 @@ from poundlock.payments.store import Store, read_days
 
 DAYS = ledgers.days(2)
 
-# A warm parent forks a child a round: Python and Arrow start slowly. The child counts the calls that change what is on disk and kills itself
-# before or after one of them; the code that is tested knows nothing of it.
+# A warm parent forks a child a round: Python and Arrow start slowly. The child counts the calls that change what is on
+# disk and kills itself before or after one of them; the code that is tested knows nothing of it.
 PARENT = """
 import datetime as dt, os, signal, sys, time
 from pathlib import Path
@@ -141,7 +142,8 @@ def finish(writer: subprocess.Popen[str], store: Store, deliveries: dict[str, Pa
 def test_killed_at_every_step_and_at_random_no_day_is_lost_or_double(
     writer: subprocess.Popen[str], deliveries: dict[str, Path], tmp_path: Path
 ) -> None:
-    """Every step of a correction, of a new day and of clearing up, before it or after it; and moments that nobody chose."""
+    """Every step of a correction, of a new day and of clearing up, before it or after it; and moments that nobody
+    chose."""
     seen: set[tuple[str, ...]] = set()
     assert run(writer, tmp_path / "before", deliveries["old"], 0).endswith("0 problems")
     shutil.copytree(tmp_path / "before", tmp_path / "whole")

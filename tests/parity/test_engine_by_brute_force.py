@@ -6,6 +6,7 @@ both. Where somebody ends within 1e-9 of a threshold, either answer is right, an
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -238,7 +239,8 @@ def mechanism_of(dice: Dice, **behave):
     }
 
 
-THOROUGHLY = settings(max_examples=1_500, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+CASES = 600 if os.environ.get("POUNDLOCK_CASES", "same") == "same" else 3_000  # the same each time, or new ones
+THOROUGHLY = settings(max_examples=CASES, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 
 
 @THOROUGHLY

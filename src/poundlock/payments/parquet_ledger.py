@@ -73,8 +73,8 @@ def _read(path: Path) -> Iterator[pa.RecordBatch]:
                         yield rest
                         done += rest.num_rows
                     skip = max(skip - batch.num_rows, 0)
-            except pa.ArrowNotImplementedError:
-                if not codes:
+            except (pa.ArrowNotImplementedError, OSError) as error:
+                if not codes or not _unknown(error):
                     raise
             else:
                 return
@@ -186,9 +186,14 @@ def _damaged(file: str, found: str) -> Problem:
     )
 
 
+def _unknown(error: BaseException) -> bool:
+    """Whether Arrow says that it does not know the form, rather than that the file is damaged."""
+    return isinstance(error, pa.ArrowNotImplementedError) or str(error).startswith("Not yet implemented")
+
+
 def _unreadable(file: str, error: BaseException, after: int) -> Problem:
     said = str(error).split("\n")[0][:200].rstrip(".") or type(error).__name__
-    if isinstance(error, pa.ArrowNotImplementedError):
+    if _unknown(error):
         found, cure = f"Parquet of a form that cannot be read here ({said})", "write text plainly or as a dictionary"
         return Problem(file, None, found, "Parquet as most programs write it", cure)
     return _damaged(file, f"{said}, after record {after:,}" if after else said)

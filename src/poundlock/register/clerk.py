@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from poundlock.desk.roll_out import Entered, terms_of
 from poundlock.problems import ProblemsFound
 from poundlock.register.acts import ERASED, Act
 from poundlock.register.rules import Rules
@@ -27,6 +26,9 @@ from poundlock.rollout.machine.people import People, Role, has_role, must_have, 
 from poundlock.rollout.machine.programme import Programme, run_of
 from poundlock.rollout.machine.run import edge
 from poundlock.rollout.refusal import Refused
+
+if TYPE_CHECKING:
+    from poundlock.desk.roll_out import Entered
 
 B = TypeVar("B", bound=BaseModel)
 _ERASING: Final[tuple[Role, ...]] = ("officer", "administrator")
@@ -199,6 +201,8 @@ def _plan_says(register: Register, p: Programme, matter: str) -> None:
         raise Refused(
             f"refused: the file of plan {plan[:12]}... is not in the register; it must be entered with its file"
         )
+    from poundlock.desk.roll_out import terms_of  # noqa: PLC0415 - opened for this alone: it brings the whole desk
+
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "plan.yaml"
         path.write_bytes(content)
