@@ -164,6 +164,7 @@ def report(folder: Path, rows: int, runs: int, one_query: bool) -> dict[str, flo
         computed(partial, DuckDB(store.ledger, threads=2), day.path, day.day)
     times = {}
     days = read_days(store)[0]
+    place, rows = folder / f"{rows}", sum(day.rows for day in days)
     print(f"\n{rows:,} rows in {len(days)} days; seconds, best of {runs} in turn")
     print(
         f"{'partial':20}{'by hand, a day':>16}{'one query':>12}{'ours':>10}{'ratio':>8}{'bare scan':>11}{'of bare':>9}{'MB read':>9}{'M rows/s':>10}"
@@ -178,16 +179,15 @@ def report(folder: Path, rows: int, runs: int, one_query: bool) -> dict[str, flo
             f"{partial.name:20}{each:16.2f}{told:>12}{mine:10.2f}{mine / better:8.2f}{nothing:11.2f}{mine / nothing:9.2f}{size / 1e6:9.0f}{rows / mine / 1e6:10.1f}",
             flush=True,
         )
-    cold = in_child(folder / f"{rows}")
-    first, again = in_child(folder / f"{rows}", "--keep"), in_child(folder / f"{rows}", "--keep")
+    cold, first, again = in_child(place), in_child(place, "--keep"), in_child(place, "--keep")
     print(
         f"all indicators: {cold['seconds']:.1f} s, peak {cold['peak_mb']:.0f} MB; with partials kept {first['seconds']:.1f} s, again {again['seconds']:.1f} s"
     )
-    partial_bytes = sum(p.stat().st_size for p in (folder / f"{rows}" / "store" / "partials").glob("*/*"))
+    partial_bytes = sum(p.stat().st_size for p in (place / "store" / "partials").glob("*/*"))
     print(
         f"partials: {partial_bytes / len(read_days(store)[0]) / 1e6:.2f} MB a day; ledger {sum(d.bytes for d in read_days(store)[0]) / rows:.1f} bytes a row"
     )
-    return times | {"all": cold["seconds"]}
+    return times | {"all": cold["seconds"], "rows": float(rows)}
 
 
 def main() -> None:
@@ -208,7 +208,7 @@ def main() -> None:
         folder = given.folder or Path(place)
         found = [report(folder, rows, given.runs, given.one_query) for rows in given.rows]
     if len(found) > 1:
-        small, large = given.rows[0], given.rows[-1]
+        small, large = found[0].pop("rows"), found[-1].pop("rows")
         print("\ngrowth of cost, exponent from the smallest to the largest:")
         for name, mine in found[-1].items():
             print(f"  {name:20}{math.log(mine / found[0][name]) / math.log(large / small):6.3f}")

@@ -340,6 +340,30 @@ def test_a_file_that_changes_while_it_is_read(
     assert "changed while it was read" in problem.found
 
 
+def test_a_correction_that_changes_while_it_is_read_is_told_once_and_not_taken(
+    market: MarketFile, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / f"{DAY}.csv"
+    file.write_text(csv_text(records()))
+    taken(market, store, file)
+    file.write_text(csv_text(records(20, seed=1)))
+    fstat = os.fstat
+
+    def meddled(number: int) -> os.stat_result:
+        state = fstat(number)
+        if state.st_ino == file.stat().st_ino:
+            monkeypatch.undo()
+            file.write_bytes(file.read_bytes() + b"\n")
+        return state
+
+    monkeypatch.setattr(intake.os, "fstat", meddled)
+    done = taken(market, store, file)
+    assert not done.days
+    assert ["changed while it was read" in p.found for p in done.problems] == [True]
+    assert held(store).equals(records())
+    assert [t.outcome for t in taken(market, store, file).days] == ["corrected"]
+
+
 def test_memory_does_not_grow_with_a_row_group(market: MarketFile, store: Store, tmp_path: Path) -> None:
     """All records in one row group, which Arrow would read whole: eight times the records, and the pool holds about as
     much."""

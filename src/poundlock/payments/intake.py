@@ -106,8 +106,12 @@ def _take(market: MarketFile, store: Store, delivery: Delivery, received: str, p
     """Put one file in its place, or add its Problems."""
     day, file = delivery.day, str(delivery.path)
     held = day_of_store(store, day)
-    if held is not None and _read(delivery.path, None, problems) == held.digest:
-        return Taken(day, file, "same", held.rows)
+    if held is not None:
+        again = _read(delivery.path, None, problems)
+        if again is None:
+            return None
+        if again == held.digest:
+            return Taken(day, file, "same", held.rows)
     copy, written = store.incoming / f"{day}.{delivery.form}", store.incoming / f"{day}.half"
     digest, rows = _read(delivery.path, copy, problems), None
     if digest is not None:
