@@ -56,6 +56,7 @@ parity: .venv-parity/.installed
 bench: .venv/.installed-dev
 	$(BIN)/python benchmarks/contagion.py $(if $(HUGE),--huge)
 	$(BIN)/python benchmarks/register.py
+	$(BIN)/python benchmarks/payments.py --one-query $(if $(HUGE),--rows 10000000 100000000)
 
 docs: .venv/.installed-dev
 	$(BIN)/python -m sphinx -W --keep-going -b html docs build/docs

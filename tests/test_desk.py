@@ -161,14 +161,16 @@ def test_the_digest_follows_every_input(starter: Path):
 
 
 def test_same_inputs_same_bytes_whatever_the_number_of_threads(starter: Path):
-    """In new processes with one and with two threads; and another seed gives other numbers."""
+    """In new processes with one and with two processors, as many threads; and another seed gives other numbers."""
     edit(starter / "plan.yaml", "count: 10000", "count: 5000")
+    processors = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
     def output(threads: int) -> bytes:
         command = [sys.executable, "-m", "poundlock", "run", "plan.yaml", "--json"]
-        return subprocess.run(
-            command, check=True, capture_output=True, cwd=starter, env=os.environ | {"NUMBA_NUM_THREADS": str(threads)}
-        ).stdout
+        if processors:
+            pin = f"import os, runpy, sys; os.sched_setaffinity(0, {set(processors[:threads])}); sys.argv = sys.argv[1:]; runpy.run_module('poundlock', run_name='__main__')"
+            command = [sys.executable, "-c", pin, "poundlock", *command[3:]]
+        return subprocess.run(command, check=True, capture_output=True, cwd=starter).stdout
 
     one, two = output(1), output(2)
     assert one == two

@@ -1,6 +1,6 @@
 """Partials: what one day of the ledger adds to an indicator. Computed a day at a time, kept, and added up.
 
-Memory is bounded by two days, which are worked on at once, whatever the length of the ledger; a new day costs one day; a corrected day is redone alone, since its partial is
+Memory is bounded by the few days that are worked on at once, whatever the length of the ledger; a new day costs one day; a corrected day is redone alone, since its partial is
 kept under the digest of its file. All engines give the same partial to the last bit: whole numbers, in one order.
 """
 
