@@ -96,13 +96,10 @@ class DuckDB:
     def __init__(self, folder: Path, *, threads: int = 0, memory_mb: int = 512) -> None:
         """folder: of the ledger's files. threads: 0 for as many as there are processors. memory_mb: bound on what a query holds; beyond
         it, DuckDB refuses with an error rather than spill to disk."""
-        # a relation (`sql`) would be bound twice, which costs a small day more than one copy of its few rows
-        warnings.filterwarnings("ignore", message="Arrow output on a DB-API result", category=UserWarning)
         self._connection = duckdb.connect()
         inside = str(folder.resolve()).replace("'", "''")
         for setting in (
             f"SET memory_limit = '{memory_mb}MB'",
-            "SET preserve_insertion_order = false",
             "SET TimeZone = 'UTC'",
             "SET temp_directory = ''",
             *([f"SET threads = {threads}"] if threads else []),
@@ -116,7 +113,8 @@ class DuckDB:
         """See Engine."""
         try:
             with self._connection.cursor() as cursor:
-                return cursor.execute(on_day(sql, path.resolve(), day, self.dialect)).to_arrow_table()
+                # a relation, since rows of `execute` may come out of order (DuckDB 2.0.1)
+                return cursor.sql(on_day(sql, path.resolve(), day, self.dialect)).to_arrow_table()
         except duckdb.OutOfMemoryException as error:
             cure = "split the market, or use Spark"
             raise EngineFailed(f"{day} needs more memory than DuckDB was given: {first_line(error)}", cure) from error
