@@ -51,9 +51,9 @@ QUICK_MINUTE = "greatest(0, least(1439, (epoch_us(time) - epoch_us(TIMESTAMPTZ '
 """By hand for speed; the tests' own way of saying it is slower by a factor of six."""
 
 
-def made(folder: Path, rows: int) -> tuple[MarketFile, Store]:
-    """A store of so many rows, a million a day, with 30 institutions and 31 regions; made once."""
-    days = [FIRST + dt.timedelta(days=k) for k in range(max(1, rows // A_DAY))]
+def made(folder: Path, rows: int, a_day: int = A_DAY) -> tuple[MarketFile, Store]:
+    """A store of so many rows, `a_day` of them a day, with 30 institutions and 31 regions; made once."""
+    days = [FIRST + dt.timedelta(days=k) for k in range(max(1, rows // a_day))]
     folder.mkdir(parents=True, exist_ok=True)
     banks = "\n".join(f"bank-{k:02d},bank,," for k in range(30))
     (folder / "participants.csv").write_text(f"institution,kind,liquidity,buffer\n{banks}\n")
@@ -68,7 +68,7 @@ def made(folder: Path, rows: int) -> tuple[MarketFile, Store]:
     have = {day.day for day in read_days(store)[0]}
     start, taken = time.perf_counter(), 0.0
     for day in (day for day in days if day not in have):
-        (path,) = generate(market, folder, seed=1, rows_per_day=A_DAY, days=[day])
+        (path,) = generate(market, folder, seed=1, rows_per_day=a_day, days=[day])
         before = time.perf_counter()
         done = ingest(market, store, [path], received="2023-01-01T00:00:00Z", today=dt.date(2023, 1, 1))
         taken += time.perf_counter() - before
@@ -157,19 +157,21 @@ def in_child(folder: Path, *more: str) -> dict[str, float]:
     return json.loads(told.stdout.splitlines()[-1])
 
 
-def report(folder: Path, rows: int, runs: int, one_query: bool) -> dict[str, float]:
-    _market, store = made(folder / f"{rows}", rows)
-    for partial in PARTIALS:  # kernels compiled, files in the page cache
+def report(folder: Path, rows: int, a_day: int, runs: int, one_query: bool, only: Sequence[str]) -> dict[str, float]:
+    place = folder / (f"{rows}" if a_day == A_DAY else f"{rows}-{a_day}")
+    _market, store = made(place, rows, a_day)
+    wanted = [partial for partial in PARTIALS if not only or partial.name in only]
+    for partial in wanted:  # kernels compiled, files in the page cache
         day = read_days(store)[0][0]
         computed(partial, DuckDB(store.ledger, threads=2), day.path, day.day)
     times = {}
     days = read_days(store)[0]
-    place, rows = folder / f"{rows}", sum(day.rows for day in days)
+    rows = sum(day.rows for day in days)
     print(f"\n{rows:,} rows in {len(days)} days; seconds, best of {runs} in turn")
     print(
         f"{'partial':20}{'by hand, a day':>16}{'one query':>12}{'ours':>10}{'ratio':>8}{'bare scan':>11}{'of bare':>9}{'MB read':>9}{'M rows/s':>10}"
     )
-    for partial in PARTIALS:
+    for partial in wanted:
         each, whole, nothing, mine = timed(store, partial, runs, one_query)
         times[partial.name] = mine
         size = sum(sizes(day.path, READ[partial.name]) for day in days)
@@ -179,6 +181,8 @@ def report(folder: Path, rows: int, runs: int, one_query: bool) -> dict[str, flo
             f"{partial.name:20}{each:16.2f}{told:>12}{mine:10.2f}{mine / better:8.2f}{nothing:11.2f}{mine / nothing:9.2f}{size / 1e6:9.0f}{rows / mine / 1e6:10.1f}",
             flush=True,
         )
+    if only:
+        return times | {"rows": float(rows)}
     cold, first, again = in_child(place), in_child(place, "--keep"), in_child(place, "--keep")
     print(
         f"all indicators: {cold['seconds']:.1f} s, peak {cold['peak_mb']:.0f} MB; with partials kept {first['seconds']:.1f} s, again {again['seconds']:.1f} s"
@@ -194,6 +198,8 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--rows", type=int, nargs="*", default=[10_000_000])
     asked.add_argument("--folder", type=Path, help="keep the ledgers here, for the next time")
+    asked.add_argument("--a-day", type=int, default=A_DAY, help="rows in a day's file")
+    asked.add_argument("--only", nargs="*", default=[], help="names of partials")
     asked.add_argument("--runs", type=int, default=3)
     asked.add_argument(
         "--one-query", action="store_true", help="also one hand-written query over all days, which needs gigabytes"
@@ -206,7 +212,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as place:
         folder = given.folder or Path(place)
-        found = [report(folder, rows, given.runs, given.one_query) for rows in given.rows]
+        found = [report(folder, rows, given.a_day, given.runs, given.one_query, given.only) for rows in given.rows]
     if len(found) > 1:
         small, large = found[0].pop("rows"), found[-1].pop("rows")
         print("\ngrowth of cost, exponent from the smallest to the largest:")
