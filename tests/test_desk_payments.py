@@ -78,6 +78,8 @@ def test_a_figure_on_bad_data_never_passes(dirty: Indicators) -> None:
 def test_faults_themselves_are_counted(clean: Indicators, dirty: Indicators) -> None:
     asked = gate("faults", at_most=0)
     assert judge_payments(asked, payments_evidence(asked, clean, "d")).kind == "pass"
+    assert payments_evidence(asked, clean, "d").method.endswith("; not looked for: unbalanced")
+    assert "not looked for" not in payments_evidence(gate("hhi", at_most=1.0), clean, "d").method
     found = judge_payments(asked, payments_evidence(asked, dirty, "d"))
     assert (found.kind, found.evidence.value) == ("fail", 9.0)
 

@@ -147,11 +147,20 @@ def payments_evidence(gate: PaymentsGate, found: Indicators, digest: str) -> Evi
         value=asked.value,
         unit=asked.unit,
         as_of=asked.as_of,
-        method="tables of the market" if INDICATORS[gate.indicator].tables else method_words(found),
+        method=_method(gate.indicator, found),
         inputs=digest,
         doubts=() if gate.indicator == "faults" or INDICATORS[gate.indicator].tables else doubts(found),
         missing=asked.missing,
     )
+
+
+def _method(indicator: str, found: Indicators) -> str:
+    """How one figure was made; of faults also which kinds could not be looked for."""
+    if INDICATORS[indicator].tables:
+        return "tables of the market"
+    unasked = [f.kind for f in found.records.quality.faults if f.unasked] if found.records is not None else []
+    lacks = f"; not looked for: {', '.join(unasked)}" if indicator == "faults" and unasked else ""
+    return method_words(found) + lacks
 
 
 def method_words(found: Indicators) -> str:

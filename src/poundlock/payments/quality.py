@@ -207,7 +207,7 @@ def _known(day: Day, engine: Engine, ids: Sequence[int]) -> set[int]:
 
 
 def _settled(odd: pa.Table, copied: pa.Table) -> pa.Table:
-    """Settled records in doubt, each under one kind: a copy before a time, a time before an amount."""
+    """Settled records in doubt, each under one kind: its time before its amount; copies are none of these already."""
     kind = pc.if_else(pc.equal(odd.column("time_kind"), ""), odd.column("amount_kind"), odd.column("time_kind"))
     both = [odd.append_column("kind", kind), copied]
     names = [
